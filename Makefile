@@ -1,0 +1,206 @@
+# Ephemera.  `make help` says what there is.
+
+SMP ?= 4
+MEM ?= 2G
+CPU ?= max
+FILE ?= README.md
+APPEND ?=
+B := build
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+IS_CLANG := $(findstring clang,$(notdir $(CC)))
+WERROR ?=
+DEBUG ?= 0
+
+# ---------------------------------------------------------------- the kernel
+
+CFLAGS := -m32 -march=i586 -mtune=generic -mgeneral-regs-only -std=gnu11 -O2 \
+	-ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+	-fno-strict-aliasing -fno-common -g \
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wundef -Wwrite-strings \
+	$(if $(filter 1,$(WERROR)),-Werror) \
+	-DEPHEMERA_DEBUG=$(DEBUG) -I. -Isf_buf
+ASFLAGS := -m32 -I. $(if $(IS_CLANG),,-Wa,--fatal-warnings)
+ifneq ($(IS_CLANG),)
+CFLAGS += --target=i386-unknown-none-elf
+ASFLAGS += --target=i386-unknown-none-elf
+endif
+LDFLAGS := -m elf_i386 -static --build-id=none --fatal-warnings \
+	-z max-page-size=4096 -T linker.ld
+
+SOURCES := $(sort $(wildcard boot/*.c kernel/*.c mm/*.c sf_buf/*.c \
+	sf_buf/consumers/*.c tests/*.c tests/bench/*.c))
+ASSEMBLY := $(sort $(wildcard boot/*.S kernel/*.S tests/*.S))
+# Objects of different compilers and settings do not mix.
+O := $(B)/$(if $(IS_CLANG),clang,gcc)$(if $(filter 1,$(DEBUG)),-debug)
+OBJECTS := $(SOURCES:%.c=$(O)/%.o) $(ASSEMBLY:%.S=$(O)/%.S.o)
+KERNEL := $(B)/ephemera.elf
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(KERNEL) compile_commands.json
+
+# Tests and benchmarks run in the order of their files, which gcc would reverse.
+$(if $(IS_CLANG),,$(O)/tests/%.o: CFLAGS += -fno-toplevel-reorder)
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC    $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/%.S.o: %.S Makefile
+	@mkdir -p $(@D)
+	@echo "AS    $<"
+	@$(CC) $(ASFLAGS) -MMD -MP -c $< -o $@
+
+# Linked twice: scripts/gen_symtab.py says why.
+$(O)/kernel.elf: $(OBJECTS) linker.ld scripts/gen_symtab.py
+	@echo "LD    $@"
+	@scripts/gen_symtab.py </dev/null >$(O)/empty.S
+	@$(CC) $(ASFLAGS) -c $(O)/empty.S -o $(O)/empty.o
+	@ld $(LDFLAGS) -o $(O)/first.elf $(OBJECTS) $(O)/empty.o
+	@nm -n $(O)/first.elf | scripts/gen_symtab.py >$(O)/symtab.S
+	@$(CC) $(ASFLAGS) -c $(O)/symtab.S -o $(O)/symtab.o
+	@ld $(LDFLAGS) -o $@.tmp $(OBJECTS) $(O)/symtab.o
+	@scripts/check_image.py $@.tmp
+	@mv $@.tmp $@
+
+# What runs is always the last one asked for, whichever compiler made it.
+.PHONY: force
+$(KERNEL): $(O)/kernel.elf force
+	@cmp -s $< $@ || cp $< $@
+
+# The same image with another entry point: see tests/entries.S.
+$(B)/ephemera-%.elf: $(KERNEL)
+	@objcopy --set-start=0x$$(nm $< | sed -n 's/ . start_$*$$//p') $< $@
+
+$(B)/test.iso: $(KERNEL) scripts/mkiso.sh | tools-iso
+	@scripts/mkiso.sh $< $@ 'test=*'
+
+compile_commands.json: Makefile
+	@scripts/compile_commands.py '$(CC) $(CFLAGS)' $(SOURCES) >$@
+
+-include $(OBJECTS:.o=.d)
+
+# --------------------------------------------------------------- what is needed
+
+# Install what is missing; silent when nothing is.
+.PHONY: tools-build tools-run tools-iso tools-check tools-debug doctor
+tools-build:
+	@CC='$(CC)' scripts/setup.sh ensure build $(if $(IS_CLANG),clang)
+tools-run tools-iso tools-check tools-debug: tools-%: tools-build
+	@scripts/setup.sh ensure $*
+doctor:
+	@CC='$(CC)' scripts/setup.sh doctor
+
+$(OBJECTS) compile_commands.json: | tools-build
+
+# ------------------------------------------------------------------ running it
+
+# For the shell: whatever is in a variable, quotes included, is one word.
+q = '$(subst ','\'',$(1))'
+RUN = scripts/run.py --kernel $(KERNEL) --file=$(call q,$(FILE)) \
+	--smp=$(call q,$(SMP)) --memory=$(call q,$(MEM)) \
+	--cpu=$(call q,$(CPU)) --append=$(call q,$(APPEND))
+
+.PHONY: run run-iso iso gdb
+run: all tools-run
+	@$(RUN)
+
+run-iso: all tools-run tools-iso
+	@$(RUN) --iso
+
+iso: all tools-iso
+	@scripts/mkiso.sh $(KERNEL) $(B)/ephemera.iso $(call q,$(APPEND)) \
+	    $(call q,$(FILE))
+	@echo "made $(B)/ephemera.iso: boot it in a machine whose console is its"
+	@echo "first serial line, or: qemu-system-i386 -accel tcg -cpu max -m 1G" \
+	    "-serial stdio -cdrom $(B)/ephemera.iso"
+
+gdb: all tools-run tools-debug
+	@$(RUN) --gdb --gdb-script scripts/ephemera.gdb
+
+# ---------------------------------------------------------------------- testing
+
+# With any of these given, `make test` boots one machine with just that.
+given = $(filter command line environment,$(origin $(1)))
+TEST_ARGS = $(if $(TEST),--test=$(call q,$(TEST))) \
+	$(if $(ROW),--rows=$(call q,$(ROW))) \
+	$(if $(call given,SMP),--smp=$(call q,$(SMP))) \
+	$(if $(call given,MEM),--memory=$(call q,$(MEM))) \
+	$(if $(call given,CPU),--cpu=$(call q,$(CPU))) \
+	$(if $(SEED),--seed=$(call q,$(SEED))) \
+	$(if $(MODE),--mode=$(call q,$(MODE))) \
+	$(if $(APPEND),--append=$(call q,$(APPEND)))
+# Only a run of everything checks the sources and the tools, too.
+WHOLE = $(if $(strip $(TEST_ARGS)),,check test-host)
+IMAGES = $(KERNEL) $(B)/ephemera-nomagic.elf $(B)/ephemera-earlytrap.elf \
+	$(B)/test.iso
+
+.PHONY: test test-all test-host repro list list-tests check
+test: all $(IMAGES) tools-run tools-iso $(WHOLE)
+	@tests/run.py --kernel $(KERNEL) $(TEST_ARGS)
+
+# Every machine; then one with each of the other builds.
+test-all: all $(IMAGES) tools-run tools-iso check test-host
+	@$(MAKE) B=$(B)/debug DEBUG=1 WERROR=1 TEST='*' test
+	@$(MAKE) B=$(B)/clang CC=clang WERROR=1 TEST='*' test
+	@tests/run.py --kernel $(KERNEL) --set all $(TEST_ARGS)
+
+repro: test
+
+list: all tools-run
+	@tests/run.py --kernel $(KERNEL) --list
+
+test-host: all tools-run tools-iso
+	@echo "TEST  tests/host: the runner, the checks, the tour, the monitor"
+	@KERNEL=$(abspath $(KERNEL)) python3 -m unittest discover -q -s tests/host
+
+list-tests: all tools-run
+	@qemu-system-i386 -accel tcg -cpu max -m 64M -nodefaults -vga none \
+	    -display none -serial stdio -no-reboot \
+	    -device isa-debug-exit,iobase=0xf4,iosize=4 \
+	    -kernel $(KERNEL) -append list </dev/null | \
+	    sed -n 's/\r$$//; /^[a-z_0-9]*\.[a-z_0-9]*$$/p'
+
+check: all tools-check
+	@scripts/check.sh '$(CC) $(CFLAGS)' $(O) $(SOURCES)
+
+# -------------------------------------------------------------------- measuring
+
+.PHONY: bench
+bench: all tools-run
+	@scripts/bench.py --kernel $(KERNEL) --out $(B)/bench \
+	    $(if $(BENCH),--bench $(call q,$(BENCH)))
+
+# ------------------------------------------------------------------------- rest
+
+.PHONY: clean help
+clean:
+	rm -rf $(B) compile_commands.json
+
+help:
+	@sed -n 's/^# *|//p' Makefile
+
+# |make run       boot in QEMU, take the tour, stop at the monitor's prompt
+# |                 FILE=path  the file that the tour sends (README.md)
+# |                 SMP=4 MEM=2G CPU=max  the machine   APPEND="words"  options
+# |make test      all that must pass; then N passed, N failed, N skipped
+# |                 TEST='page.*' SMP=2 MEM=512M SEED=7 APPEND=..  one machine
+# |                 ROW='smp*'  rows of make list;  MODE=mttcg, single, icount
+# |make repro     what a failed row printed, again
+# |make test-all  the slower machines, too
+# |make bench     what an sf_buf costs, in instructions, beside the goals
+# |                 BENCH='*miss*'  some cases
+# |make run-iso   the same tour from a GRUB ISO;  make iso  makes one
+# |make gdb       QEMU and gdb together
+# |make check     layering, format, static analysis
+# |make list      the machines of make test;  make list-tests  the tests
+# |make doctor    what is missing, and the line that installs it
+# |make clean     remove all that was built
+# |
+# |Build options: CC=clang  WERROR=1  DEBUG=1 (page poison)

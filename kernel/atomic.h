@@ -1,0 +1,17 @@
+/*
+ * Atomic operations: C11's, under the names of <stdatomic.h>, plus a short
+ * form for each of the few orders in use.  Every acquire in the kernel names
+ * the release that it pairs with.  Nothing here is 64 bits wide: i686 has no
+ * plain 8-byte atomics (mm/pmap.c does what page tables need).
+ */
+#ifndef KERNEL_ATOMIC_H
+#define KERNEL_ATOMIC_H
+
+#include <stdatomic.h>
+
+#define load_relaxed(p) atomic_load_explicit(p, memory_order_relaxed)
+#define load_acquire(p) atomic_load_explicit(p, memory_order_acquire)
+#define store_relaxed(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
+#define store_release(p, v) atomic_store_explicit(p, v, memory_order_release)
+
+#endif

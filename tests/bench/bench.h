@@ -1,0 +1,90 @@
+/*
+ * Benchmarks in the kernel: how one is written, and running them.
+ *
+ *	static void
+ *	map_each(struct bench_walk *w)
+ *	{
+ *		struct vm_page *m;
+ *
+ *		while ((m = bench_next(w)) != NULL)
+ *			...the operation...
+ *	}
+ *	BENCH(sf_buf, shared_hit, .loop = map_each, ...);
+ *
+ * registers sf_buf.shared_hit through a linker section.
+ */
+#ifndef TESTS_BENCH_BENCH_H
+#define TESTS_BENCH_BENCH_H
+
+#include "kernel/counter.h"
+#include "kernel/types.h"
+
+struct vm_page;
+
+/*
+ * Pages that a loop goes over, round and round.  All its state is in memory,
+ * so that a loop without an operation costs what it costs around one.
+ */
+struct bench_walk {
+	struct vm_page *const *first, *const *end; /* at least one */
+	struct vm_page *const *next;
+	uint32_t left; /* operations until the loop is over */
+};
+
+static inline struct vm_page *
+bench_next(struct bench_walk *w)
+{
+	struct vm_page *m;
+
+	if (w->left == 0)
+		return (NULL);
+	w->left--;
+	m = *w->next++;
+	if (w->next == w->end)
+		w->next = w->first;
+	return (m);
+}
+
+struct bench {
+	const char *engine, *name;
+	/* The operation on each page of a walk; and the same without it, whose
+	 * cost is taken off. */
+	void (*loop)(struct bench_walk *w);
+	void (*empty)(struct bench_walk *w);
+	/* Before and after, unmeasured; the latter may be NULL. */
+	void (*setup)(void);
+	void (*teardown)(void);
+	/* Say which pages a CPU's walk is over: first and end. */
+	void (*pages)(struct bench_walk *w, unsigned cpu);
+	/* Each operation raises this counter by one, or it is not what the
+	 * name says. */
+	enum counter counted;
+	bool on_all; /* on every CPU at once; else on CPU 0 alone */
+	/* Not 0: just so many operations, on a machine that has not done the
+	 * like before. */
+	unsigned once;
+};
+
+/* Every benchmark of the image, gathered by linker.ld. */
+extern const struct bench benches_start[], benches_end[];
+
+/* Register one; what follows the names are designated initialisers. */
+#define BENCH(engine_, name_, ...)                                 \
+	static const struct bench bench_##engine_##_##name_ __used \
+	    __section(".benches") __aligned(4) = {                 \
+		.engine = #engine_, .name = #name_, __VA_ARGS__}
+
+/*
+ * Run the benchmarks whose "engine.name" matches, in order of the image, and
+ * print for each one line of totals:
+ *
+ *	BENCH sf_buf.shared_hit engine=sf_buf cpus=1 ops=4096 ...
+ *
+ * before which one line `BENCH plan cases=N` says how many there are.
+ * docs/bench.md has the meaning of each field.
+ * Requires: a thread that may sleep; nothing else runs.
+ * Returns how many there were; 0 (and says so) when none matched.
+ */
+unsigned bench_run(const char *glob);
+
+#endif

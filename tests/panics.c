@@ -1,0 +1,223 @@
+/*
+ * Bugs on purpose.  Each row of tests/tests.cfg that boots with panic=NAME
+ * expects the sentence that the bug must be met with.
+ */
+#include "tests/panics.h"
+#include "kernel/console.h"
+#include "kernel/cpu.h"
+#include "kernel/image.h"
+#include "kernel/mutex.h"
+#include "kernel/panic.h"
+#include "kernel/sleepq.h"
+#include "kernel/spinlock.h"
+#include "kernel/string.h"
+#include "kernel/thread.h"
+#include "mm/vm_page.h"
+#include <sys/sf_buf.h>
+
+static struct spinlock lock_a = SPINLOCK_INITIALIZER("panic a", RANK_TEST);
+static struct spinlock lock_leaf = SPINLOCK_INITIALIZER("panic b", RANK_LEAF);
+
+static struct mtx mutex = MTX_INITIALIZER("panic c", MTX_RANK_TEST);
+
+/* Recursion that the compiler cannot turn into a loop, nor see the end of. */
+static int
+eat_stack(volatile int *depth)
+{
+	volatile int mine = *depth + 1;
+
+	if (mine < 0)
+		return (0);
+	return (eat_stack(&mine) + mine);
+}
+
+static void
+bug_stack(void)
+{
+	volatile int depth = 0;
+
+	(void)eat_stack(&depth);
+}
+
+static void
+bug_fault(void)
+{
+	static int *volatile nowhere = (int *)0x10;
+
+	*nowhere = 1;
+}
+
+static void
+bug_rodata(void)
+{
+	*(volatile char *)image_rodata = 1;
+}
+
+static void
+bug_execute_data(void)
+{
+	static char ret_instruction[] = {(char)0xc3};
+	void (*fn)(void) = (void (*)(void))(vm_offset_t)ret_instruction;
+
+	fn();
+}
+
+static void
+bug_double_free(void)
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_ANY);
+
+	vm_page_free(m);
+	vm_page_free(m);
+}
+
+static void
+bug_free_wired(void)
+{
+	vm_page_free(vm_page_alloc(VM_ALLOC_WIRED));
+}
+
+static void
+bug_unwire(void)
+{
+	vm_page_unwire(vm_page_alloc(VM_ALLOC_ANY));
+}
+
+static void
+bug_lock_order(void)
+{
+	spin_lock(&lock_leaf);
+	spin_lock(&lock_a);
+}
+
+static void
+bug_lock_twice(void)
+{
+	spin_lock(&lock_a);
+	spin_lock(&lock_a);
+}
+
+static void
+bug_sleep_locked(void)
+{
+	spin_lock(&lock_a);
+	pause_sleep("bug", MSEC);
+}
+
+static void
+bug_sleep_critical(void)
+{
+	critical_enter();
+	pause_sleep("bug", MSEC);
+}
+
+static void
+bug_mutex_twice(void)
+{
+	mtx_lock(&mutex);
+	mtx_lock(&mutex);
+}
+
+static void
+bug_mutex_not_owner(void)
+{
+	mtx_unlock(&mutex);
+}
+
+static void
+bug_sf_unwired(void)
+{
+	(void)sf_buf_alloc(vm_page_alloc(VM_ALLOC_ANY), SFB_DEFAULT);
+}
+
+static void
+bug_sf_unpinned(void)
+{
+	(void)sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_CPUPRIVATE);
+}
+
+static void
+bug_sf_flags(void)
+{
+	(void)sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), 64);
+}
+
+static void
+bug_sf_overfree(void)
+{
+	struct sf_buf *sf;
+
+	sf_buf_set_dmap(false);
+	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
+	sf_buf_free(sf);
+	sf_buf_free(sf);
+}
+
+static void
+bug_private_overfree(void)
+{
+	struct sf_buf *sf;
+
+	sf_buf_set_dmap(false);
+	sched_pin();
+	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_CPUPRIVATE);
+	sf_buf_free(sf);
+	sf_buf_free(sf);
+}
+
+static void
+bug_private_elsewhere(void)
+{
+	struct sf_buf *sf;
+
+	sf_buf_set_dmap(false);
+	sched_bind(0);
+	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_CPUPRIVATE);
+	sched_bind(1);
+	*(volatile int *)sf_buf_kva(sf) = 1;
+}
+
+static void
+bug_sf_garbage(void)
+{
+	sf_buf_free((struct sf_buf *)0x1234);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} bugs[] = {
+    {"stack", bug_stack},
+    {"fault", bug_fault},
+    {"rodata", bug_rodata},
+    {"execute-data", bug_execute_data},
+    {"double-free", bug_double_free},
+    {"free-wired", bug_free_wired},
+    {"unwire", bug_unwire},
+    {"lock-order", bug_lock_order},
+    {"lock-twice", bug_lock_twice},
+    {"sleep-locked", bug_sleep_locked},
+    {"sleep-critical", bug_sleep_critical},
+    {"mutex-twice", bug_mutex_twice},
+    {"mutex-not-owner", bug_mutex_not_owner},
+    {"sf-unwired", bug_sf_unwired},
+    {"sf-unpinned", bug_sf_unpinned},
+    {"sf-flags", bug_sf_flags},
+    {"sf-overfree", bug_sf_overfree},
+    {"private-overfree", bug_private_overfree},
+    {"private-elsewhere", bug_private_elsewhere},
+    {"sf-garbage", bug_sf_garbage},
+};
+
+void
+panic_on_purpose(const char *name)
+{
+	for (unsigned i = 0; name != NULL && i < nitems(bugs); i++)
+		if (strcmp(bugs[i].name, name) == 0)
+			bugs[i].fn();
+	if (name != NULL)
+		kprintf("option: no bug is called \"%s\"; tests/panics.c has "
+			"the list\n",
+		    name);
+	panic("on purpose");
+}
