@@ -15,8 +15,9 @@
 #include "kernel/cpumask.h"
 #include "kernel/x86.h"
 
-struct thread;
+struct sf_buf;
 struct spinlock;
+struct thread;
 
 /* How many spinlocks one CPU may hold at once. */
 #define SPIN_MAX_HELD 8
@@ -52,6 +53,12 @@ struct cpu {
 	bool need_resched;     /* switch threads when next allowed */
 	struct spinlock *spin_held[SPIN_MAX_HELD]; /* in order taken */
 	uint32_t counter[NCOUNTER];
+
+	/* This CPU only: the sf_buf layer's. */
+	struct sf_buf *sf_next, *sf_end; /* what it may take next */
+	struct sf_buf *sf_private;       /* its own slots; NULL: none */
+	int32_t sf_used; /* held buffers: taken here less freed here */
+	int32_t sf_peak; /* the largest sf_used has been */
 
 	/* Shootdown, see mm/tlb.c. */
 	_Atomic uint32_t tlb_asked __aligned(CACHE_LINE_BYTES); /* others set */

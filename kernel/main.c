@@ -47,7 +47,8 @@ sf_buf_start(void)
 {
 	unsigned n = (unsigned)option_number("kern.ipc.nsfbufs", 0);
 
-	if (sf_buf_init(n, option_on("sfbuf.dmap", true)) != 0)
+	if (sf_buf_init(n, option_on("sfbuf.dmap", true),
+		option_on("sfbuf.strict", false)) != 0)
 		machine_unable(
 		    "too little memory for the sf_bufs; try a smaller number, "
 		    "like kern.ipc.nsfbufs=64.");

@@ -63,8 +63,9 @@ print_page(const struct vm_page *m)
 	if (m->state == VM_PAGE_FREE)
 		kprintf("  block of %u pages\n", 1u << m->order);
 	kprintf("  wire count %u\n", load_relaxed(&m->wire_count));
-	if (load_relaxed(&m->sf_index) != VM_PAGE_NO_SF)
-		kprintf("  sf_buf %u\n", load_relaxed(&m->sf_index) - 1);
+	if (load_relaxed(&m->sf) != NULL)
+		kprintf("  mapped by the sf_buf at %p\n",
+		    (void *)load_relaxed(&m->sf));
 }
 
 bool

@@ -44,6 +44,7 @@ static const struct option known[] = {
 	/* The sf_buf layer: buffers, at most SF_BUF_MAX; how pages are mapped. */
 	{ "kern.ipc.nsfbufs", OPT_NUMBER, 1, 65536 },
 	{ "sfbuf.dmap",       OPT_ON_OFF, 0, 0 },
+	{ "sfbuf.strict",     OPT_ON_OFF, 0, 0 },
 };
 /* clang-format on */
 

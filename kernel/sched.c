@@ -286,25 +286,10 @@ sched_yield(void)
 	intr_enable();
 }
 
-/* Before threads run there is one CPU, so these have nothing to do. */
 void
-sched_pin(void)
+sched_panic_not_pinned(void)
 {
-	struct thread *td = curthread;
-
-	if (td != NULL)
-		td->pinned++;
-}
-
-void
-sched_unpin(void)
-{
-	struct thread *td = curthread;
-
-	if (td == NULL)
-		return;
-	ASSERT(td->pinned > 0, "thread %s unpinned but not pinned", td->name);
-	td->pinned--;
+	panic("thread %s unpinned but not pinned", curthread->name);
 }
 
 bool

@@ -137,12 +137,32 @@ void sched_idle(void) __noreturn;
  * called with a spinlock held. */
 void sched_yield(void);
 
+/* What sched_unpin() does about a thread that is not pinned. */
+void sched_panic_not_pinned(void) __noreturn;
+
 /*
  * Keep the calling thread on its present CPU until the matching unpin; calls
  * nest.  It may still be preempted, and may sleep.
  */
-void sched_pin(void);
-void sched_unpin(void);
+static inline void
+sched_pin(void)
+{
+	struct thread *td = curthread;
+
+	if (__predict_true(td != NULL)) /* before threads there is one CPU */
+		td->pinned++;
+}
+
+static inline void
+sched_unpin(void)
+{
+	struct thread *td = curthread;
+
+	if (__predict_false(td == NULL))
+		return;
+	if (__predict_false(td->pinned-- == 0))
+		sched_panic_not_pinned();
+}
 
 /* Is the calling thread unable to change CPU (pinned, bound or critical)? */
 bool sched_is_pinned(void);

@@ -293,6 +293,19 @@ ltr(uint16_t selector)
 			 : "i"(offset), "ri"((uint32_t)(n)) \
 			 : "memory", "cc")
 
+/*
+ * The same, and the value that the word had before.
+ */
+#define FETCH_ADD_CPU_WORD(offset, n)                 \
+	({                                            \
+		uint32_t w_ = (n);                    \
+		__asm__ volatile("xaddl %0, %%fs:%c1" \
+				 : "+r"(w_)           \
+				 : "i"(offset)        \
+				 : "memory", "cc");   \
+		w_;                                   \
+	})
+
 static inline vm_offset_t
 read_frame_pointer(void)
 {

@@ -89,6 +89,14 @@ kmem_alloc(size_t bytes)
 	return ((void *)va);
 }
 
+bool
+kmem_alloc_at(vm_offset_t va, size_t bytes)
+{
+	size_t npages = ROUND_UP(bytes, PAGE_SIZE) >> PAGE_SHIFT;
+
+	return (pmap_grow(va, npages) && back(va, npages));
+}
+
 void
 kmem_free(void *p, size_t bytes)
 {

@@ -48,7 +48,14 @@ void kva_foreach(void (*fn)(vm_offset_t start, vm_offset_t end, bool used,
 void *kmem_alloc(size_t bytes);
 
 /*
- * Give it back.
+ * The same at an address of slot 2 outside the arena, for good.
+ *   va: page-aligned; nothing is mapped in [va, va + bytes).
+ * Returns false when memory is short.
+ */
+bool kmem_alloc_at(vm_offset_t va, size_t bytes);
+
+/*
+ * Give back what kmem_alloc() gave.
  *   bytes: as given to kmem_alloc().
  * Effects: one shootdown of every CPU.
  */

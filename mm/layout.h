@@ -24,11 +24,19 @@
 _Static_assert(MAXCPU *(uint64_t)PRIVATE_STRIDE <= 0x40000000u,
     "private ranges fit slot 1");
 
-/* Slot 2: the shared sf_buf window, then the KVA arena. */
+/*
+ * Slot 2: the shared sf_buf window, the KVA arena, and the structs that
+ * describe sf_bufs: of the window, then of CPU 0's private window and so on.
+ * These stand at a fixed place, aligned to their size, so that one mask tells
+ * whether a pointer is one.
+ */
 #define WINDOW_BASE 0x80000000u
 #define WINDOW_END 0xa0000000u
 #define KVA_BASE 0xa0000000u
-#define KVA_END 0xc0000000u
+#define KVA_END 0xbf000000u
+#define SF_BUFS_BASE 0xbf000000u
+#define SF_BUFS_PRIVATE 0xbf400000u
+#define SF_BUFS_BYTES 0x01000000u
 
 /*
  * Slot 3: the direct map, then the vm_page array just below the device

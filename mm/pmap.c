@@ -128,9 +128,15 @@ pmap_grow(vm_offset_t va, size_t npages)
 pt_entry_t *
 pmap_pte(vm_offset_t va)
 {
+	return (pmap_cpu_pte(curcpu(), va));
+}
+
+pt_entry_t *
+pmap_cpu_pte(const struct cpu *c, vm_offset_t va)
+{
 	const volatile uint64_t *pd = PDPT_INDEX(va) == SLOT_SHARED ?
 	    pmap_tables()->shared :
-	    curcpu()->private_pd;
+	    c->private_pd;
 	uint64_t pde = pd[PD_INDEX(va)];
 
 	ASSERT(va >= PRIVATE_BASE && va < DMAP_BASE && (pde & PG_V) != 0,

@@ -9,9 +9,9 @@
 
 #include "kernel/types.h"
 #include "kernel/atomic.h"
+#include "kernel/cpu.h"
 #include "mm/layout.h"
 
-struct cpu;
 struct memmap;
 struct vm_page;
 
@@ -101,6 +101,9 @@ uint32_t pmap_shared_table_pages(void);
  */
 pt_entry_t *pmap_pte(vm_offset_t va);
 
+/* The same, slot 1 being that of another CPU. */
+pt_entry_t *pmap_cpu_pte(const struct cpu *c, vm_offset_t va);
+
 /*
  * Map the page of `va` to `pa`.
  * Requires: nothing is mapped there, and page tables exist.
@@ -149,6 +152,46 @@ bool pte_cas(pt_entry_t *pte, uint64_t expect, uint64_t v);
  * begins after this makes a clear A a proof.
  */
 bool pte_clear_accessed(pt_entry_t *pte);
+
+/*
+ * The same replacement in two steps, cheaper than a cmpxchg8b.  Between them
+ * the entry is not present, so nobody may need the mapping.
+ *   pte_take: make it not present.  Returns the low half as it was, with the A
+ *     that the processor had set until that instant.
+ *   pte_put: the new entry, by its halves.  pte_put_back: the old one.
+ * Counted as one write.
+ */
+static inline uint32_t
+pte_take(pt_entry_t *pte)
+{
+	return (__atomic_exchange_n((volatile uint32_t *)pte, 0,
+	    __ATOMIC_SEQ_CST));
+}
+
+static inline void
+pte_put(pt_entry_t *pte, uint32_t low, uint32_t high)
+{
+	volatile uint32_t *half = (volatile uint32_t *)pte;
+
+	counter_inc(CTR_pte_writes);
+	half[1] = high;
+	half[0] = low; /* x86 keeps stores in order */
+}
+
+static inline void
+pte_put_back(pt_entry_t *pte, uint32_t low)
+{
+	*(volatile uint32_t *)pte = low;
+}
+
+/* The same where A is set. */
+static inline void
+pte_clear_accessed_low(pt_entry_t *pte)
+{
+	counter_inc(CTR_pte_writes);
+	(void)__atomic_and_fetch((volatile uint32_t *)pte, ~(uint32_t)PG_A,
+	    __ATOMIC_SEQ_CST);
+}
 
 /* The entry for a page mapped readable, with `prot`, in slot 1 or 2. */
 uint64_t pmap_make_pte(vm_paddr_t pa, enum vm_prot prot);

@@ -222,17 +222,23 @@ has_remote(const struct cpumask *targets)
 }
 
 /*
- * Request `gen` is this CPU's own and is done here.  Where nothing older is
- * left to serve either, say so, or the next service would do it again.
+ * Serve this CPU's own request, and say so: another CPU may wait for the round.
+ * Where nothing older is left, that is the list; else everything that was
+ * asked, in the order in which tlb_poll() does it.
  */
 static void
-note_own(tlb_gen_t gen)
+serve_own(tlb_gen_t gen, const vm_offset_t *va, unsigned count)
 {
 	uint32_t flags = intr_disable();
 	struct cpu *c = curcpu();
 
-	if (load_relaxed(&c->tlb_done) == gen - 1)
+	if (load_relaxed(&c->tlb_done) == gen - 1) {
+		flush_list(va, count);
 		store_release(&c->tlb_done, gen);
+	} else {
+		atomic_store(&c->tlb_asked, 1);
+		tlb_poll();
+	}
 	intr_restore(flags);
 }
 
@@ -249,10 +255,12 @@ tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
 		counter_inc(CTR_tlb_rounds);
 		counter_add(CTR_tlb_ipis_sent, ask(targets));
 	}
-	if (cpumask_has(targets, curcpu_id()))
-		flush_list(va, count);
-	if (remote)
-		note_own(gen);
+	if (cpumask_has(targets, curcpu_id())) {
+		if (remote)
+			serve_own(gen, va, count);
+		else
+			flush_list(va, count);
+	}
 	return (gen);
 }
 
@@ -272,6 +280,7 @@ tlb_done(const struct cpumask *targets, tlb_gen_t gen)
 {
 	unsigned cpu, self = curcpu_id();
 
+	tlb_poll();
 	CPUMASK_FOREACH(cpu, targets)
 		if (cpu != self && cpumask_has(cpu_online(), cpu) &&
 		    !served(cpu, gen))
@@ -301,6 +310,8 @@ tlb_wait(const struct cpumask *targets, tlb_gen_t gen)
 {
 	unsigned cpu, self = curcpu_id();
 
+	/* Another CPU may have started the round, with this one asked. */
+	tlb_poll();
 	CPUMASK_FOREACH(cpu, targets)
 		if (cpu != self && cpumask_has(cpu_online(), cpu))
 			wait_for(cpu, gen);

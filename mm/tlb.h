@@ -35,7 +35,9 @@ void tlb_shootdown_all(const vm_offset_t *va, unsigned count);
 
 /*
  * The same in two steps.  tlb_start() sends the requests, flushes this CPU and
- * returns at once; tlb_wait() waits.
+ * returns at once; tlb_done() asks and tlb_wait() waits, on any CPU: the caller
+ * serves itself first.
+ * Requires: cannot migrate during each call.
  */
 tlb_gen_t
 tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count);

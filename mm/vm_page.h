@@ -13,6 +13,7 @@
 #include "kernel/panic.h"
 
 struct memmap;
+struct sf_buf;
 
 /* Blocks of 2^0 to 2^(VM_NORDER - 1) pages: up to 4 MiB. */
 #define VM_NORDER 11
@@ -27,18 +28,15 @@ enum vm_page_state {
 	VM_PAGE_USED,      /* handed out */
 };
 
-/* No sf_buf holds the page. */
-#define VM_PAGE_NO_SF 0u
-
 struct vm_page {
 	/*
 	 * Links by frame number; 0 ends a list.  The allocator's while the
 	 * page is free or cached; its holder's while it is USED.
 	 */
 	pfn_t next, prev;
-	/* The sf_buf layer's: which shared buffer maps the page.  The
-	 * allocator neither reads nor writes it. */
-	_Atomic uint32_t sf_index;
+	/* The sf_buf layer's: the shared buffer that maps the page, or NULL.
+	 * The allocator neither reads nor writes it. */
+	_Atomic(struct sf_buf *) sf;
 	/* vm_page_wire(): how many rely on the page staying what it is. */
 	_Atomic uint16_t wire_count;
 	_Atomic uint8_t state; /* enum vm_page_state */
@@ -68,7 +66,7 @@ void vm_page_init(const struct memmap *map, struct vm_page *array, pfn_t npages,
 /*
  * Take one page.
  *   flags: enum vm_alloc_flags, or'ed.
- * Returns it with state USED, sf_index untouched; NULL when none is left that
+ * Returns it with state USED, sf untouched; NULL when none is left that
  *   satisfies the flags, but for what other CPUs' caches hold: at most a
  *   sixteenth of a zone.
  * Effects: never sleeps; any context in which RANK_VM_PAGE may be taken.
@@ -108,7 +106,8 @@ bool vm_page_unwire(struct vm_page *m);
 static inline bool
 vm_page_wired(const struct vm_page *m)
 {
-	return (load_relaxed(&m->wire_count) != 0);
+	/* A plain read, that a compiler can make part of a comparison. */
+	return (*(const uint16_t *)(const void *)&m->wire_count != 0);
 }
 
 /* Fixed after vm_page_init(); for the conversions below only. */

@@ -1,7 +1,6 @@
 /*
- * sf_buf: temporary mappings of physical pages.  This file is the interface and
- * the theory; sf_shared.c does what it says of the window, sf_private.c has the
- * mappings that are private to a CPU.
+ * sf_buf: temporary mappings of physical pages.  This file is the theory, and
+ * the way of a miss; the way of a hit and of a free stands in <sys/sf_buf.h>.
  *
  * THE PROBLEM
  *
@@ -11,128 +10,118 @@
  * not, for each CPU keeps translations in a TLB that nothing keeps coherent: a
  * CPU that has used the address goes on reading the old page until it is told
  * to forget, and telling it takes an interrupt.  All that stands here serves
- * to interrupt as rarely as is still right.
+ * to interrupt as rarely as is still right, and to write nothing that two CPUs
+ * share as long as they map different pages.
  *
  * OBJECTS
  *
  * The window is a row of pages of address space that begins at WINDOW_BASE.
- * Each belongs to one slot, a struct sf_shared.  A slot is in one of three
- * states:
+ * Each belongs to one slot, a struct sf_buf.  The word `state` counts its
+ * holders; while someone takes it, SF_MARK makes it negative.
  *
- *	          miss                    last free
- *	  EMPTY ---------->  HELD  ------------------------>  CACHED
- *	  no page            page                             page
- *	  refs 0             refs > 0  <--------------------  refs 0
- *	                        ^       hit: nothing written    |
- *	                        |                               |
- *	                        +-------------------------------+
- *	                          miss for another page: taken
- *	                          from the cold end
+ *	  idle, no page                  last free
+ *	  state 0          HELD  ------------------------>  CACHED
+ *	     |             state > 0  <--------------------  state 0, has a page
+ *	     |               ^    ^       hit: increment        |
+ *	     |  mark         |    |                             | mark
+ *	     +----------> TAKEN --+  install, publish           |
+ *	                  state < 0  <--------------------------+
+ *	                     |
+ *	                     +--> CACHED again, if it was not clean: unmark
  *
- * A page that is mapped twice has one slot, with two references.  EMPTY and
- * CACHED slots form the inactive list, coldest first: those never used, then
- * in the order of their last free.  A CACHED slot is still mapped and still
- * found by its page, so using a page again soon costs no page-table entry.
+ * A page that is mapped twice has one slot, with two holders; the page's word
+ * `sf` leads to it.  A CACHED slot is still mapped and still found, so using a
+ * page again soon costs no page-table entry.
  *
- * A page of the direct map has an address for good.  Its "buffer" is the
- * struct vm_page itself; nothing here is written for it.  A mapping that is
- * private to a CPU lies in that CPU's own window and is sf_private.c's; here
- * it is only told apart, by the low bits of the pointer.
+ * A page of the direct map has an address for good: its buffer is the struct
+ * vm_page itself, told apart by the lowest bit of the pointer.  Mappings that
+ * are private to a CPU lie in that CPU's own window: see sf_private.c.
  *
- * INVARIANTS, whenever the lock is free
+ * INVARIANTS
  *
- * I1  A slot is on the inactive list if and only if its refs is 0.
- * I2  m->sf_index is n + 1 if and only if slot n has page m.  Hence no page
- *     has two slots, and a frame that was freed while its slot is CACHED may
- *     be allocated again by anyone: what is cached is an address of the
- *     frame, whoever owns it.
- * I3  The entry of a slot with a page maps that page; of an EMPTY one, none.
- * I4  No TLB holds for a slot's address anything but the entry's present
- *     translation.
- * I5  Of the threads that wait, the first `ninactive` have been woken since
- *     they last looked, as has each whose page has a slot.
+ * I1  Page and entry of a slot change only while it is marked, and it is marked
+ *     only from state 0.  So they are fixed while it is held.
+ * I2  m->sf is a slot only if that slot has, or is just losing, page m.  It is
+ *     set from NULL, by compare-and-swap, by who holds the slot; and cleared
+ *     by who has marked it, before the mark goes.  Hence no page is found in
+ *     two slots.  A frame that was freed while it is CACHED may be allocated
+ *     again by anyone: what is cached is an address of the frame, whoever
+ *     owns it.
+ * I3  A slot that is taken for a new page is clean: no TLB holds anything for
+ *     its address.
+ * I4  Whoever brings a state to 0 then reads `scarce`: see sf_wait.c, I6.
+ *
+ * A HIT reads m->sf, increments that slot's state, and reads m->sf again.  If
+ * the count was not negative and the word is still the slot, then by I1 and I2
+ * the slot has the page and keeps it.  The increment is a locked operation:
+ * the second read comes after it, and what the taker wrote before it unmarked
+ * the slot is seen.  Otherwise the increment is undone; that undoing may be
+ * the last free, and is treated as one.  So the taker adds and subtracts its
+ * mark, for a hit's increment may be in the count.  A hit that meets a mark
+ * tries again: marks are held with interrupts disabled, or the page loses the
+ * slot before anything is waited for.
+ *
+ * A FREE is a locked decrement.  A MISS marks an idle slot, takes its entry,
+ * judges whether it is clean, writes the entry, unmarks with one holder, and
+ * publishes.  Who loses the race to publish drops its slot, which nobody can
+ * find, and shares the winner's.
  *
  * THE PROOF BY THE ACCESSED BIT
  *
  * A processor sets the accessed bit (A) of an entry, in a locked cycle, before
  * its TLB may hold the translation, speculative walks included (Intel SDM
- * volume 3, "Accessed and Dirty Flags", "Details of TLB Use").  An entry is
- * written with A clear.  Afterwards only a sweep clears A, and then, before
- * anyone may look, every CPU flushes, beginning after the clear.  So at the
- * instant at which an entry is replaced:
+ * volume 3, 4.8 "Accessed and Dirty Flags", 4.10.2.3 "Details of TLB Use",
+ * 9.1.2.1 "Automatic Locking").  An entry is written with A clear.  So, for a
+ * slot that nobody holds:
  *
- *	A clear: no TLB holds the translation that goes, and by I4 nothing
- *	    older.  Nothing needs to be told: the slot is clean.
- *	A set: some TLB may hold it.  Every CPU is told, before anyone may use
- *	    the address.
+ *	If A was cleared, and a flush of every CPU began after that and is
+ *	over, and A is still clear, then no TLB holds the translation.
  *
- * SWEEPS
+ * A sweep clears A in many slots and then starts one round of flushes for all.
+ * It first stamps each slot with the number of that round.  The taker first
+ * takes the entry, by an exchange that returns A, and then reads the stamp and
+ * which round is over.  A was clear either because nobody has used the slot
+ * since a round that was over before, or because the sweep has just cleared
+ * it; then the taker's exchange came after the sweep's clearing, and its read
+ * of the stamp sees the sweep's, whose round is not over: not clean.  Read in
+ * the other order, the stamp could be the old one.
  *
- * Telling every CPU costs the same for one address as for all.  So a miss that
- * finds the coldest slot with A set sweeps: it clears A in the inactive slots,
- * all of them up to SWEEP_MAX, leaving their mappings live and findable, and
- * has every CPU flush once.  All are clean then, and stay so until somebody
- * uses them, by a hit, which also takes them off the list.  The next sweep
- * comes when those have been taken: about one round for as many misses as
- * there are inactive slots.  No cached mapping is lost for it.
+ * Between the exchange and the new entry nothing is present, so no walk can
+ * fill a TLB.  If the slot was not clean the old entry is put back by one
+ * store, and nothing has happened.
  *
- * A must be the A of that very instant.  A walk that comes between a read of
- * the entry and a later store would set A, fill a TLB, and be overlooked; so
- * the entry is exchanged in one locked operation, which either returns that A
- * or comes first, and then the walk sees the new entry.
+ * Flushes: a round that was under way when A was cleared never counts
+ * (mm/tlb.c draws its generation after).  A held slot is not swept.  A round is
+ * made ahead of need; allocators use up the last harvest meanwhile.
  *
- * A CPU that starts sets its bit in cpu_online() and then reloads CR3; the
- * shootdown reads cpu_online() after the exchange.  Both are locked operations,
- * so either the round includes the CPU, or its reload drops what it had before.
+ * WHICH SLOT is another question than whether it is clean.  `recent`, set by
+ * each hit and miss and cleared by each sweep, gives a slot that was used since
+ * a second chance, also if only a device used the page, which never sets A.
+ * When idle slots are scarce they are taken in the order of their last free.
  *
- * Costs follow: a hit, and the first use of a slot, send nothing; a miss sends
- * one round for each sweep, divided among the slots that it swept.
+ * COSTS
  *
- * WAITING
- *
- * Waiters queue in order of arrival, each asleep on a record of its own.  With
- * n inactive slots the first n waiters are entitled to one each, and nobody
- * else is: neither a waiter further back nor a newcomer, even with
- * SFB_NOWAIT.  A hit is no claim on a slot, so it always passes.  A waiter
- * keeps its place until it leaves, with a buffer or by a signal, and each
- * leaving tells those behind it.  It searches anew after each sleep, since
- * another waiter may have mapped the very page meanwhile; and each
- * installation wakes the waiters for that page, since with few slots and a
- * long holder they would sleep beside a mapping that they could share.
- *
- * LOCKING
- *
- * One spinlock guards everything but the direct map and private mappings, and
- * is held during the sweep and its shootdown.  That is allowed, since a CPU
- * that spins for it serves shootdowns meanwhile; and it is what bounds this
- * version, since two CPUs never miss at once.  The page of a held slot does not
- * change, so its holder reads it without the lock.
+ * A hit: two locked operations with its free, on the slot's own line.  First
+ * use: nothing is told.  A miss: one round for each 1 / 1.1 of the idle slots,
+ * at most 4096.
  *
  * REJECTED
  *
- * One round for each miss (FreeBSD): see SWEEPS.
+ * One round for each miss (FreeBSD): see above.
  * One flush for each pass that drops all cached mappings (Linux's kmap): the
  *     accessed bit tells clean slots apart just as well.
  * Invalidating at free: pays for pages that are about to be mapped again, and
- *     on every CPU, used or not.
- * Reading A first, then storing the entry: see above.
- * Private mappings in this window, with a set of CPUs for each slot on which
- *     its translation is fresh (FreeBSD's i386 code): every private miss takes
- *     the lock, and a thread that breaks the rule reads a stale page unnoticed.
- * One channel for all waiters: whoever loses the race for a freed slot goes
- *     to the end of the queue, and can do so for ever.
+ *     on every CPU, used or not.  (Strict mode does it, to catch mistakes.)
+ * A stamp in the ignored bits of the entry: three bits wrap.
+ * A hit by compare-and-swap: a loop, to save an undoing that is rare.
+ * A hash from page to slot: the page has room for a pointer.
+ * An exact peak: every hit would write a word that all CPUs share.
  */
 #include <sys/sf_buf.h>
-#include "kernel/atomic.h"
-#include "kernel/cpu.h"
 #include "kernel/panic.h"
-#include "kernel/thread.h"
-#include "mm/pmap.h"
-#include "mm/vm_page.h"
 #include "sf_buf/sf_private.h"
-#include "sf_buf/sf_shared.h"
-
-#define SFB_ALL (SFB_CATCH | SFB_CPUPRIVATE | SFB_NOWAIT)
+#include "sf_buf/sf_wait.h"
+#include "sf_buf/sf_window.h"
 
 /*
  * The default: one buffer for each 64 pages of memory, so that the window's
@@ -142,160 +131,199 @@
 #define PAGES_PER_BUFFER 64
 #define DEFAULT_MIN 1024
 
-/* Relaxed: either value is right at any time. */
-static _Atomic bool use_dmap;
+/* What an allocation that may sleep requires, whether it comes to it or not. */
+static inline void
+assert_may_sleep(int flags)
+{
+	if ((flags & SFB_NOWAIT) != 0)
+		return;
+	ASSERT(READ_CPU_WORD(offsetof(struct cpu, intr_depth)) == 0,
+	    "sf_buf_alloc: without SFB_NOWAIT in an interrupt handler");
+	ASSERT(READ_CPU_WORD(offsetof(struct cpu, spin_depth)) == 0,
+	    "sf_buf_alloc: without SFB_NOWAIT, holding a spinlock");
+}
 
 /*
- * A struct sf_buf is never defined: a pointer to one is the address of a
- * struct sf_shared, sf_private or vm_page, which are aligned to 16 bytes, and
- * in its low bits, which of them.  So each call finds its way without asking.
+ * Map `m` by a clean slot.  NULL if there is none, or if another was faster and
+ * the page has a slot now.
+ *   more: look further than what this CPU has in hand.
  */
-enum kind { SHARED, PRIVATE, DIRECT, KIND_MASK };
-
-static inline enum kind
-kind_of(const struct sf_buf *sf)
-{
-	return ((enum kind)((vm_offset_t)sf & KIND_MASK));
-}
-
-static inline void *
-untagged(const struct sf_buf *sf)
-{
-	return ((void *)((vm_offset_t)sf & ~(vm_offset_t)KIND_MASK));
-}
-
-/* NULL stays NULL. */
 static inline struct sf_buf *
-tagged(void *p, enum kind kind)
+map_new(struct vm_page *m, const void *caller, bool more)
 {
-	return (p != NULL ? (struct sf_buf *)((char *)p + kind) : NULL);
-}
+	uint32_t flags = intr_disable();
+	struct sf_buf *sf = sf_window_take();
 
-/* The page that a direct buffer is.  Panics, in the name of `who`, if it is
- * none. */
-static struct vm_page *
-direct(const struct sf_buf *sf, const char *who)
-{
-	struct vm_page *m = untagged(sf);
-	vm_offset_t offset = (vm_offset_t)m - (vm_offset_t)vm_page_array.base;
-
-	ASSERT(kind_of(sf) == DIRECT &&
-		offset < vm_page_array.direct_end * sizeof(*m) &&
-		offset % sizeof(*m) == 0,
-	    "%s: %p is not a buffer", who, (const void *)sf);
-	ASSERT(vm_page_wired(m),
-	    "%s: page %#llx of a direct buffer is not wired", who,
-	    VM_PAGE_TO_PHYS(m));
-	return (m);
-}
-
-/*
- * A buffer that the caller's CPU may use: the page's shared one, if somebody
- * holds it, else one of this CPU's own.  NULL if those are in use.
- *   caller: for reports.
- */
-static struct sf_buf *
-alloc_private(struct vm_page *m, const void *caller)
-{
-	struct sf_shared *sf = sf_shared_join(m);
-
-	counter_inc(CTR_sf_private);
-	if (sf != NULL)
-		return (tagged(sf, SHARED));
-	return (tagged(sf_private_alloc(m, caller), PRIVATE));
-}
-
-struct sf_buf *
-sf_buf_alloc(struct vm_page *m, int flags)
-{
-	struct sf_buf *sf = NULL;
-
-	ASSERT((flags & ~SFB_ALL) == 0, "sf_buf_alloc: unknown flags %#x",
-	    flags);
-	ASSERT(vm_page_wired(m), "sf_buf_alloc: page %#llx is not wired",
-	    VM_PAGE_TO_PHYS(m));
-	ASSERT((flags & SFB_CPUPRIVATE) == 0 || sched_is_pinned(),
-	    "sf_buf_alloc: SFB_CPUPRIVATE, but the thread may migrate");
-	if (load_relaxed(&use_dmap) && vm_page_is_direct(m)) {
-		counter_inc(CTR_sf_direct);
-		return (tagged(m, DIRECT));
+	if (sf == NULL && more)
+		sf = sf_window_take_more();
+	if (__predict_true(sf != NULL))
+		slot_install(sf, m, caller);
+	intr_restore(flags);
+	if (__predict_false(sf != NULL && !slot_publish(sf, m))) {
+		sf_buf_unhold(sf);
+		sf = NULL;
 	}
-	if ((flags & SFB_CPUPRIVATE) != 0)
-		sf = alloc_private(m, __builtin_return_address(0));
-	if (sf == NULL)
-		sf = tagged(sf_shared_alloc(m, flags), SHARED);
 	return (sf);
 }
 
-void
-sf_buf_free(struct sf_buf *sf)
+/* The same, whatever it takes. */
+static __noinline struct sf_buf *
+map_slowly(struct vm_page *m, int flags, const void *caller)
 {
-	switch (kind_of(sf)) {
-	case SHARED:
-		sf_shared_free(untagged(sf), __func__);
-		break;
-	case PRIVATE:
-		sf_private_free(untagged(sf), __func__);
-		break;
-	default:
-		(void)direct(sf, __func__);
+	struct sf_buf *sf = NULL;
+
+	while (load_relaxed(&sf_buf_control.scarce) == 0) {
+		if (load_relaxed(&m->sf) != NULL) {
+			sf = sf_buf_hit(m);
+			if (sf == NULL)
+				cpu_pause(); /* it is being taken */
+		} else {
+			sf = map_new(m, caller, true);
+			if (sf == NULL && load_relaxed(&m->sf) == NULL)
+				break;
+		}
+		if (sf != NULL)
+			return (sf);
 	}
+	if ((flags & SFB_NOWAIT) != 0 && sf_wait_none_idle() &&
+	    load_relaxed(&m->sf) == NULL) {
+		counter_inc(CTR_sf_allocfail);
+		return (NULL);
+	}
+	return (sf_wait_alloc(&m, &sf, 1, flags, caller) ? sf : NULL);
+}
+
+__regargs struct sf_buf *
+sf_buf_map(struct vm_page *m, int flags)
+{
+	const void *caller = __builtin_return_address(0);
+	struct sf_buf *sf;
+
+	assert_may_sleep(flags);
+	if (__predict_true(load_relaxed(&sf_buf_control.scarce) == 0 &&
+		load_relaxed(&m->sf) == NULL)) {
+		sf = map_new(m, caller, false);
+		if (__predict_true(sf != NULL))
+			return (sf);
+	}
+	return (map_slowly(m, flags, caller));
+}
+
+__regargs void
+sf_buf_unhold(struct sf_buf *sf)
+{
+	if (atomic_fetch_sub(&sf->state, 1) != 1)
+		return;
+	(void)FETCH_ADD_CPU_WORD(offsetof(struct cpu, sf_used), (uint32_t)-1);
+	if (atomic_load(&sf_buf_control.scarce) != 0)
+		sf_buf_idle(sf);
 }
 
 void
 sf_buf_ref(struct sf_buf *sf)
 {
-	switch (kind_of(sf)) {
-	case SHARED:
-		sf_shared_ref(untagged(sf), __func__);
-		break;
-	case PRIVATE:
-		sf_private_ref(untagged(sf), __func__);
-		break;
-	default:
-		(void)direct(sf, __func__);
-	}
+	if (sf_buf_is_direct(sf))
+		(void)sf_buf_direct_page(sf);
+	else if (atomic_fetch_add(&sf->state, 1) <= 0)
+		sf_buf_panic(sf, "sf_buf_ref: nobody holds it");
 }
 
-vm_offset_t
-sf_buf_kva(struct sf_buf *sf)
+/* --- several at once --- */
+
+/* One after the other; none if one would have to wait. */
+static bool
+alloc_each(struct vm_page *const *page, struct sf_buf **sf, unsigned n)
 {
-	switch (kind_of(sf)) {
-	case SHARED:
-		return (sf_shared_kva(untagged(sf), __func__));
-	case PRIVATE:
-		return (sf_private_kva(untagged(sf), __func__));
-	default:
-		return ((vm_offset_t)
-			pmap_phys_to_direct(VM_PAGE_TO_PHYS(direct(sf,
-			    __func__))));
+	for (unsigned i = 0; i < n; i++) {
+		sf[i] = sf_buf_alloc(page[i], SFB_NOWAIT);
+		if (sf[i] == NULL) {
+			sf_buf_free_n(sf, i);
+			return (false);
+		}
 	}
+	return (true);
 }
 
-struct vm_page *
-sf_buf_page(struct sf_buf *sf)
+bool
+sf_buf_alloc_n(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
+    int flags)
 {
-	switch (kind_of(sf)) {
-	case SHARED:
-		return (sf_shared_page(untagged(sf), __func__));
-	case PRIVATE:
-		return (sf_private_page(untagged(sf), __func__));
-	default:
-		return (direct(sf, __func__));
-	}
+	ASSERT((flags & ~(SFB_CATCH | SFB_NOWAIT | SFB_RUN)) == 0,
+	    "sf_buf_alloc_n: unknown flags %#x", flags);
+	ASSERT(n != 0 && n <= sf_window.nslots,
+	    "sf_buf_alloc_n: %u pages of %u buffers", n, sf_window.nslots);
+	for (unsigned i = 0; i < n; i++)
+		if (!vm_page_wired(page[i]))
+			sf_buf_panic_page(page[i],
+			    "given to sf_buf_alloc_n is not wired");
+	assert_may_sleep(flags);
+	if ((flags & SFB_RUN) != 0 && sf_window.strict)
+		return (false); /* its holes lie between any two */
+	if ((flags & SFB_RUN) == 0 && alloc_each(page, sf, n))
+		return (true);
+	return (sf_wait_alloc(page, sf, n, flags, __builtin_return_address(0)));
 }
+
+void
+sf_buf_free_n(struct sf_buf *const *sf, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		sf_buf_free(sf[i]);
+}
+
+/* --- a page's mappings --- */
+
+bool
+sf_buf_process_page(struct vm_page *m, void (*fn)(struct sf_buf *sf))
+{
+	bool any = sf_private_process_page(m, fn);
+
+	for (uint32_t i = 0; i < sf_window.nslots; i++) {
+		struct sf_buf *sf = &sf_window.slot[i];
+		int32_t holders;
+
+		if (load_relaxed(&sf->page) != m)
+			continue;
+		holders = atomic_fetch_add(&sf->state, 1);
+		if (holders == 0)
+			sf_buf_count_used();
+		if (holders >= 0 && load_relaxed(&sf->page) == m) {
+			fn(sf);
+			any = true;
+		}
+		sf_buf_unhold(sf);
+	}
+	return (any);
+}
+
+/* --- figures, settings, the beginning --- */
 
 void
 sf_buf_get_stats(struct sf_buf_stats *st)
 {
-	sf_shared_get_stats(st);
-	st->dmap = load_relaxed(&use_dmap);
+	*st = (struct sf_buf_stats){
+	    .nsfbufs = sf_window.nslots,
+	    .nsfbufsused = sf_window_used(),
+	    .allocwait = counter_read(CTR_sf_allocwait),
+	    .allocfail = counter_read(CTR_sf_allocfail),
+	    .dmap = sf_buf_control.direct_end != vm_page_array.base,
+	    .strict = sf_window.strict,
+	};
+	spin_lock(&sf_window_lock);
+	sf_window_note_used_locked();
+	sf_window_peak(&st->nsfbufspeak, &st->nsfbufspeak_most);
+	spin_unlock(&sf_window_lock);
 }
 
 bool
 sf_buf_set_dmap(bool on)
 {
-	return (atomic_exchange(&use_dmap, on));
+	struct vm_page *none = vm_page_array.base;
+	struct vm_page *end = none + vm_page_array.direct_end;
+	bool was = sf_buf_control.direct_end != none;
+
+	sf_buf_control.direct_end = on && !sf_window.strict ? end : none;
+	return (was);
 }
 
 void
@@ -303,7 +331,14 @@ sf_buf_foreach(void (*fn)(unsigned index, vm_offset_t kva, struct vm_page *m,
 		   unsigned refs, void *arg),
     void *arg)
 {
-	sf_shared_foreach(fn, arg);
+	for (uint32_t i = 0; i < sf_window.nslots; i++) {
+		struct sf_buf *sf = &sf_window.slot[i];
+		struct vm_page *m = load_relaxed(&sf->page);
+		int32_t holders = load_relaxed(&sf->state);
+
+		if (m != NULL)
+			fn(i, sf->kva, m, (unsigned)MAX(holders, 0), arg);
+	}
 }
 
 static uint32_t
@@ -318,24 +353,21 @@ default_slots(void)
 }
 
 int
-sf_buf_init(unsigned nsfbufs, bool dmap)
+sf_buf_init(unsigned nsfbufs, bool dmap, bool strict)
 {
 	uint32_t nslots = nsfbufs != 0 ? nsfbufs : default_slots();
+	int error;
 
 	ASSERT(nslots <= SF_BUF_MAX, "sf_buf_init: %u buffers, at most %u",
 	    nslots, SF_BUF_MAX);
-	store_relaxed(&use_dmap, dmap);
-	return (sf_shared_init(nslots));
+	error = sf_window_init(nslots, strict);
+	sf_buf_control.direct_end = vm_page_array.base;
+	(void)sf_buf_set_dmap(dmap);
+	return (error);
 }
 
 int
 sf_buf_init_cpus(unsigned ncpus)
 {
 	return (sf_private_init(ncpus));
-}
-
-void
-sf_buf_explain_fault(vm_offset_t va)
-{
-	sf_private_explain(va);
 }

@@ -1,13 +1,13 @@
 /*
  * The CPU-private half of sf_buf: a window for each CPU, in page tables that
- * only that CPU uses.  For sf_buf.c; the interface is <sys/sf_buf.h>.
+ * only that CPU uses.  For the files of sf_buf/ only.
  */
 #ifndef SF_BUF_SF_PRIVATE_H
 #define SF_BUF_SF_PRIVATE_H
 
 #include "kernel/types.h"
 
-struct sf_private;
+struct sf_buf;
 struct vm_page;
 
 /*
@@ -26,22 +26,9 @@ int sf_private_init(unsigned ncpus);
  *   are all held.
  * Effects: at most one page-table entry written and one invlpg, both here.
  */
-struct sf_private *sf_private_alloc(struct vm_page *m, const void *caller);
+struct sf_buf *sf_private_alloc(struct vm_page *m, const void *caller);
 
-/*
- * One holder fewer, or more, from any CPU.  `who` is always the function to
- * name if the pointer is no buffer, or if nobody holds it.
- */
-void sf_private_free(struct sf_private *sf, const char *who);
-void sf_private_ref(struct sf_private *sf, const char *who);
-
-vm_offset_t sf_private_kva(const struct sf_private *sf, const char *who);
-struct vm_page *sf_private_page(const struct sf_private *sf, const char *who);
-
-/*
- * If `va` lies in a CPU's window, print whose it is, which page, and who
- * allocated it: for the report of a page fault.
- */
-void sf_private_explain(vm_offset_t va);
+/* As sf_buf_process_page(), for private slots. */
+bool sf_private_process_page(struct vm_page *m, void (*fn)(struct sf_buf *sf));
 
 #endif

@@ -178,6 +178,37 @@ bug_private_elsewhere(void)
 }
 
 static void
+bug_sf_interior(void)
+{
+	struct sf_buf *sf;
+
+	sf_buf_set_dmap(false);
+	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
+	sf_buf_free((struct sf_buf *)((char *)sf + 4));
+}
+
+/* The next two with sfbuf.strict=on. */
+static void
+bug_sf_use_after_free(void)
+{
+	struct sf_buf *sf =
+	    sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
+	volatile int *word = (volatile int *)sf_buf_kva(sf);
+
+	sf_buf_free(sf);
+	*word = 1;
+}
+
+static void
+bug_sf_overrun(void)
+{
+	struct sf_buf *sf =
+	    sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
+
+	*(volatile int *)(sf_buf_kva(sf) + PAGE_SIZE) = 1;
+}
+
+static void
 bug_sf_garbage(void)
 {
 	sf_buf_free((struct sf_buf *)0x1234);
@@ -207,6 +238,9 @@ static const struct {
     {"private-overfree", bug_private_overfree},
     {"private-elsewhere", bug_private_elsewhere},
     {"sf-garbage", bug_sf_garbage},
+    {"sf-interior", bug_sf_interior},
+    {"sf-use-after-free", bug_sf_use_after_free},
+    {"sf-overrun", bug_sf_overrun},
 };
 
 void

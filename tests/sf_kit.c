@@ -171,6 +171,13 @@ kit_unmap(struct sf_buf *sf)
 	sf_buf_free(sf);
 }
 
+struct sf_buf *
+kit_any(void)
+{
+	ASSERT(kit.nsf != 0, "kit_any: no buffer is held");
+	return (kit.sf[kit.nsf - 1]);
+}
+
 volatile uint32_t *
 kit_word(struct sf_buf *sf)
 {

@@ -55,6 +55,9 @@ struct vm_page *kit_tagged_page(void);
 struct sf_buf *kit_map(struct vm_page *m, int flags);
 void kit_unmap(struct sf_buf *sf);
 
+/* Some buffer that the kit holds. */
+struct sf_buf *kit_any(void);
+
 /* The word at the start of the mapped page. */
 volatile uint32_t *kit_word(struct sf_buf *sf);
 

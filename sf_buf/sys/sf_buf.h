@@ -1,60 +1,267 @@
 /*
  * sf_buf(9): temporary kernel mappings of physical pages.
  *
- * See docs/sf_buf.9 and, for how it works, the head of sf_buf/sf_buf.c.
+ * See docs/sf_buf.9 and, for how it works, the head of sf_buf/sf_buf.c.  What
+ * costs every caller, a hit and a free, is inlined from here.
  */
 #ifndef SYS_SF_BUF_H
 #define SYS_SF_BUF_H
 
 #include "kernel/types.h"
-
-struct sf_buf;
-struct vm_page;
+#include "kernel/atomic.h"
+#include "kernel/cpu.h"
+#include "kernel/thread.h"
+#include "mm/layout.h"
+#include "mm/pmap.h"
+#include "mm/vm_page.h"
 
 enum {
 	SFB_DEFAULT = 0,    /* valid on every CPU when alloc returns */
 	SFB_CATCH = 1,      /* a signal while waiting ends the wait */
 	SFB_CPUPRIVATE = 2, /* valid on the calling CPU only; it is pinned */
 	SFB_NOWAIT = 4,     /* never sleep */
+	SFB_RUN = 8,        /* sf_buf_alloc_n(): at consecutive addresses */
 };
+
+/*
+ * A slot: an address and what is mapped there.  Callers see a pointer to one
+ * as a buffer; or, for a page of the direct map, a pointer into its struct
+ * vm_page with the lowest bit set, which needs no slot.
+ */
+struct sf_buf {
+	/* Fixed. */
+	vm_offset_t kva;
+	pt_entry_t *pte;
+	/* Atomic: holders, see sf_buf.c for the rest. */
+	_Atomic int32_t state;
+	/* Atomic: held since the last sweep.  A hint. */
+	_Atomic uint32_t recent;
+	/* Written by whoever has marked the slot; fixed while it is held. */
+	_Atomic(struct vm_page *) page; /* NULL: none */
+	const void *caller; /* who called sf_buf_alloc(), at a miss */
+	/* Strict mode only: for reports, what it mapped last and who freed it. */
+	struct vm_page *last;
+	const void *freer;
+	/* Atomic: the flush that makes it clean, see sf_window.c. */
+	_Atomic uint32_t round;
+	/* Under the window's lock. */
+	struct sf_buf *prev, *next;
+	bool listed;
+} __aligned(CACHE_LINE_BYTES);
+
+/* Read by every call, written seldom. */
+struct sf_buf_control {
+	/* Pages before this one use the direct map.  Either value is right at
+	 * any time, so it is read plainly. */
+	struct vm_page *direct_end;
+	/* The last free of a slot is to be told; see sf_wait.c. */
+	_Atomic uint32_t scarce;
+	/* Fixed: the upper half of every entry, but for the frame. */
+	uint32_t pte_high;
+	/* The last round known to be over; see sf_window.c. */
+	_Atomic uint32_t rounds_done;
+} __aligned(CACHE_LINE_BYTES);
+extern struct sf_buf_control sf_buf_control;
+
+/* Arguments in registers: worth some instructions on the way to a miss. */
+#define __regargs __attribute__((regparm(3)))
+
+/* --- what the inlines below call --- */
+
+struct sf_buf *sf_buf_map(struct vm_page *m, int flags) __regargs;
+struct sf_buf *sf_buf_map_private(struct vm_page *m, int flags) __regargs;
+void sf_buf_check_private(int flags) __regargs;
+void sf_buf_unhold(struct sf_buf *sf) __regargs;
+void sf_buf_idle(struct sf_buf *sf) __regargs;
+void sf_buf_private_idle(struct sf_buf *sf) __regargs;
+void sf_buf_new_peak(int32_t used) __regargs;
+void sf_buf_panic(const void *sf, const char *what) __noreturn;
+void sf_buf_panic_page(const struct vm_page *m, const char *what) __noreturn;
+
+#define SF_BUF_DIRECT 1u
+
+static inline bool
+sf_buf_is_direct(const struct sf_buf *sf)
+{
+	return (((vm_offset_t)sf & SF_BUF_DIRECT) != 0);
+}
+
+static inline struct vm_page *
+sf_buf_direct_page(const struct sf_buf *sf)
+{
+	struct vm_page *m = (struct vm_page *)((vm_offset_t)sf - SF_BUF_DIRECT);
+
+	if (__predict_false(!vm_page_wired(m)))
+		sf_buf_panic_page(m, "of a direct sf_buf is not wired");
+	return (m);
+}
+
+/* A slot that was idle is held: one more in use. */
+static inline void
+sf_buf_count_used(void)
+{
+	int32_t used =
+	    (int32_t)FETCH_ADD_CPU_WORD(offsetof(struct cpu, sf_used), 1);
+
+	if (__predict_false(used >=
+		(int32_t)READ_CPU_WORD(offsetof(struct cpu, sf_peak))))
+		sf_buf_new_peak(used + 1);
+}
+
+/*
+ * One more holder of the page's slot, if it has one.  The increment comes
+ * first; after it nobody takes the slot away, so the page's word, read
+ * again, tells whether it is the page's still.  A negative count says that
+ * someone is taking the slot at this moment.
+ */
+static inline struct sf_buf *
+sf_buf_hit(const struct vm_page *m)
+{
+	struct sf_buf *sf = load_relaxed(&m->sf);
+	int32_t holders;
+
+	if (sf == NULL)
+		return (NULL);
+	holders = atomic_fetch_add(&sf->state, 1);
+	if (holders == 0)
+		sf_buf_count_used();
+	if (__predict_false(holders < 0 || load_relaxed(&m->sf) != sf)) {
+		sf_buf_unhold(sf);
+		return (NULL);
+	}
+	store_relaxed(&sf->recent, 1);
+	counter_inc(CTR_sf_hit);
+	return (sf);
+}
+
+/* --- the interface --- */
 
 /*
  * Map a page.
  *   m: a page that the caller has wired (vm_page_wire) and keeps wired until
  *     it has freed the buffer.
- *   flags: SFB_ flags, or'ed.
+ *   flags: SFB_ flags but SFB_RUN, or'ed.
  * Requires: with SFB_CPUPRIVATE, the caller cannot migrate (sched_pin) until
  *   its last access.  Without SFB_NOWAIT, a context that may sleep.
  * Returns a buffer whose sf_buf_kva() maps the page, readable and writable.
  *   The page's buffer may be shared with others who map it.  NULL, with
- *   SFB_NOWAIT, when every buffer is in use or promised to a thread that
- *   waits; NULL, with SFB_CATCH, when a signal is or becomes pending while it
- *   waits.  A page that is mapped already never fails.
+ *   SFB_NOWAIT, when every buffer is in use or a thread waits for one; NULL,
+ *   with SFB_CATCH, when a signal is or becomes pending while it waits.  A
+ *   page that somebody has mapped never fails.
  * Effects: may sleep until a buffer is free (wait message "sfbufa"); may send
  *   TLB IPIs, with SFB_CPUPRIVATE only when the page's private buffers are all
  *   held and the shared window has to help.
  * Source: FreeBSD sf_buf(9).
  */
-struct sf_buf *sf_buf_alloc(struct vm_page *m, int flags);
+static inline struct sf_buf *
+sf_buf_alloc(struct vm_page *m, int flags)
+{
+	struct sf_buf *sf;
+
+	if (__predict_false(!vm_page_wired(m)))
+		sf_buf_panic_page(m, "given to sf_buf_alloc is not wired");
+	if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0 &&
+	    m >= sf_buf_control.direct_end)
+		return (sf_buf_map_private(m, flags));
+	if (m < sf_buf_control.direct_end) {
+		if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0)
+			sf_buf_check_private(flags);
+		counter_inc(CTR_sf_direct);
+		return ((struct sf_buf *)((vm_offset_t)m + SF_BUF_DIRECT));
+	}
+	sf = sf_buf_hit(m);
+	return (__predict_true(sf != NULL) ? sf : sf_buf_map(m, flags));
+}
 
 /*
  * Drop one reference.  The last one leaves the mapping as a cache until
  * its address is needed.
  *   sf: from sf_buf_alloc(); on any CPU, in any context in which a lock of
  *     RANK_SF_BUF may be taken.
- * Panics, as the next three do, if sf is no buffer or nobody holds it.
+ * Panics if sf is no buffer or nobody holds it.
  * Effects: may wake waiting threads.  Does not sleep.
  */
-void sf_buf_free(struct sf_buf *sf);
+static inline void
+sf_buf_free(struct sf_buf *sf)
+{
+	int32_t holders;
+
+	if (sf_buf_is_direct(sf)) {
+		(void)sf_buf_direct_page(sf);
+		return;
+	}
+	if (__predict_false(((vm_offset_t)sf &
+				~(vm_offset_t)(SF_BUFS_BYTES -
+				    CACHE_LINE_BYTES)) != SF_BUFS_BASE))
+		sf_buf_panic(sf, "sf_buf_free: it is no buffer");
+	holders = atomic_fetch_sub(&sf->state, 1);
+	if (holders <= 1) {
+		if (__predict_false(holders < 1))
+			sf_buf_panic(sf, "sf_buf_free: nobody holds it");
+		if (__predict_false((vm_offset_t)sf >= SF_BUFS_PRIVATE)) {
+			sf_buf_private_idle(sf);
+			return;
+		}
+		(void)FETCH_ADD_CPU_WORD(offsetof(struct cpu, sf_used),
+		    (uint32_t)-1);
+		if (__predict_false(atomic_load(&sf_buf_control.scarce) != 0))
+			sf_buf_idle(sf);
+	}
+}
 
 /* One more reference to a buffer that the caller holds. */
 void sf_buf_ref(struct sf_buf *sf);
 
-/* The mapped address, page-aligned. */
-vm_offset_t sf_buf_kva(struct sf_buf *sf);
+/* The mapped address, page-aligned.  Requires: the caller holds the buffer. */
+static inline vm_offset_t
+sf_buf_kva(const struct sf_buf *sf)
+{
+	/* A struct vm_page has 16 bytes: 2^8 of them are a page. */
+	if (sf_buf_is_direct(sf))
+		return ((((vm_offset_t)sf - (vm_offset_t)vm_page_array.base)
+			    << 8) +
+		    DMAP_BASE - (SF_BUF_DIRECT << 8));
+	return (sf->kva);
+}
 
-/* The page that was passed to sf_buf_alloc(). */
-struct vm_page *sf_buf_page(struct sf_buf *sf);
+/* The page that was passed to sf_buf_alloc().  Requires: as sf_buf_kva(). */
+static inline struct vm_page *
+sf_buf_page(const struct sf_buf *sf)
+{
+	if (sf_buf_is_direct(sf))
+		return (sf_buf_direct_page(sf));
+	return (load_relaxed(&sf->page));
+}
+
+/*
+ * Map n pages, all or none.
+ *   page, sf: arrays of n; sf receives the buffers in the order of the pages.
+ *   n: 1 to the number of buffers of the window, else it panics.
+ *   flags: as for sf_buf_alloc(), without SFB_CPUPRIVATE.  With SFB_RUN the
+ *     addresses are consecutive, as one range of n pages from
+ *     sf_buf_kva(sf[0]); these buffers are not shared with others who map the
+ *     same pages.
+ * Requires, Effects: as sf_buf_alloc().  Holds no buffer while it waits, so
+ *   threads that each want several cannot wait for each other.
+ * Returns false, with nothing mapped, where sf_buf_alloc() returns NULL; and
+ *   for a run in strict mode, which has a hole after each buffer.
+ */
+bool sf_buf_alloc_n(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
+    int flags);
+
+/* Free n buffers. */
+void sf_buf_free_n(struct sf_buf *const *sf, unsigned n);
+
+/*
+ * Call fn for each buffer that maps a page, held or cached, shared, of a run or
+ * private to a CPU: for changes of a page's memory attributes.  The buffer is
+ * held during the call.
+ * Requires: nobody maps the page meanwhile, if none is to be missed.
+ * Returns whether there was one.
+ * Effects: looks at every slot there is; sends no IPI itself.
+ * Source: FreeBSD sf_buf_process_page().
+ */
+bool sf_buf_process_page(struct vm_page *m, void (*fn)(struct sf_buf *sf));
 
 /*
  * Figures, as FreeBSD's sysctl kern.ipc and struct sfstat name them.
@@ -63,11 +270,17 @@ struct vm_page *sf_buf_page(struct sf_buf *sf);
  */
 struct sf_buf_stats {
 	uint32_t nsfbufs;     /* buffers in the window */
-	uint32_t nsfbufsused; /* held now */
-	uint32_t nsfbufspeak; /* the most ever held at once */
-	uint32_t allocwait;   /* sleeps for want of a buffer */
-	uint32_t allocfail;   /* NULL returned */
-	bool dmap;            /* direct-mapped pages use the direct map */
+	uint32_t nsfbufsused; /* held now; exact when nobody maps or frees */
+	/*
+	 * The most ever held at once: on one CPU both are that.  Otherwise it
+	 * lies between the largest sum that was seen at a sweep, a wait or a
+	 * read, and the sum of the CPUs' own largest.
+	 */
+	uint32_t nsfbufspeak, nsfbufspeak_most;
+	uint32_t allocwait; /* sleeps for want of a buffer */
+	uint32_t allocfail; /* NULL returned */
+	bool dmap;          /* direct-mapped pages use the direct map */
+	bool strict;        /* see sf_buf_init() */
 };
 void sf_buf_get_stats(struct sf_buf_stats *st);
 
@@ -75,10 +288,12 @@ void sf_buf_get_stats(struct sf_buf_stats *st);
  * Set the window up.
  *   nsfbufs: buffers, 1 to SF_BUF_MAX; 0: the default for this machine.
  *   dmap: false: map direct-mapped pages through the window, too.
+ *   strict: no direct map, nothing stays mapped after its last free, and a
+ *     page of nothing after each buffer, so that a caller's mistake faults.
  * Boot CPU, once, before the first sf_buf_alloc().
  * Returns 0 or ENOMEM.
  */
-int sf_buf_init(unsigned nsfbufs, bool dmap);
+int sf_buf_init(unsigned nsfbufs, bool dmap, bool strict);
 
 /*
  * Give each CPU its window for private mappings.  Before, and on CPUs beyond
@@ -88,8 +303,8 @@ int sf_buf_init(unsigned nsfbufs, bool dmap);
  */
 int sf_buf_init_cpus(unsigned ncpus);
 
-/* For the report of a page fault: if a private mapping was touched on the wrong
- * CPU, print whose it is, the page, and who allocated it. */
+/* For the report of a page fault: if `va` is a buffer's address, or the hole
+ * after one, print what it was used for and which mistake that looks like. */
 void sf_buf_explain_fault(vm_offset_t va);
 
 /* The most buffers a window can have. */
@@ -98,7 +313,7 @@ void sf_buf_explain_fault(vm_offset_t va);
 /*
  * Change whether direct-mapped pages use the direct map, for tests and for a
  * machine without other memory.  Buffers that are held stay as they are.
- * Returns the former setting.
+ * Never on in strict mode.  Returns the former setting.
  */
 bool sf_buf_set_dmap(bool on);
 
