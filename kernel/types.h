@@ -49,6 +49,7 @@ typedef uint64_t nsec_t;       /* a time or a span, in nanoseconds */
 #define __section(s) __attribute__((section(s)))
 #define __printflike(fmt, args) __attribute__((format(printf, fmt, args)))
 #define __noinline __attribute__((noinline))
+#define __always_inline __attribute__((always_inline))
 #define __predict_true(x) __builtin_expect(!!(x), 1)
 #define __predict_false(x) __builtin_expect(!!(x), 0)
 

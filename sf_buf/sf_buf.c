@@ -148,7 +148,7 @@ assert_may_sleep(int flags)
  * the page has a slot now.
  *   more: look further than what this CPU has in hand.
  */
-static inline struct sf_buf *
+static inline __always_inline struct sf_buf *
 map_new(struct vm_page *m, const void *caller, bool more)
 {
 	uint32_t flags = intr_disable();

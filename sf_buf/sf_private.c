@@ -59,7 +59,6 @@ static unsigned nwindows;
  * slot is not taken for one that somebody may wait for; strict mode: 0, so
  * that it is. */
 static int32_t idle_state;
-static uint32_t index_mask; /* of frame numbers; strict mode: even slots only */
 
 static struct sf_buf *
 first_slot(unsigned cpu)
@@ -91,7 +90,9 @@ int
 sf_private_init(unsigned ncpus)
 {
 	idle_state = sf_window.strict ? 0 : 1;
-	index_mask = SLOTS - 1 - sf_window.strict;
+	/* Strict mode: even slots only, a hole after each. */
+	sf_buf_control.private_mask =
+	    (SLOTS - 1 - sf_window.strict) * sizeof(struct sf_buf);
 	if (!kmem_alloc_at(SF_BUFS_PRIVATE,
 		ncpus * SLOTS * sizeof(struct sf_buf)))
 		return (ENOMEM);
@@ -103,23 +104,23 @@ sf_private_init(unsigned ncpus)
 	return (0);
 }
 
-static inline struct sf_buf *
-slot_at(struct sf_buf *slots, uint32_t index)
+__regargs void
+sf_buf_private_unhold(struct sf_buf *sf)
 {
-	return (&slots[index & index_mask]);
+	if (atomic_fetch_sub(&sf->state, 1) == 1)
+		sf_buf_private_idle(sf);
 }
 
 /* A reference to the slot, if it maps `m`. */
-static inline bool
+static bool
 try_hit(struct sf_buf *sf, const struct vm_page *m)
 {
 	if (load_relaxed(&sf->page) != m)
 		return (false);
-	if (__predict_true(atomic_fetch_add(&sf->state, 1) >= 0 &&
-		load_relaxed(&sf->page) == m))
+	if (atomic_fetch_add(&sf->state, 1) >= 0 &&
+	    load_relaxed(&sf->page) == m)
 		return (true);
-	if (atomic_fetch_sub(&sf->state, 1) == 1)
-		sf_buf_private_idle(sf);
+	sf_buf_private_unhold(sf);
 	return (false);
 }
 
@@ -144,23 +145,33 @@ try_take(struct sf_buf *sf, struct vm_page *m, const void *caller)
 	return (true);
 }
 
-/* Neither a hit nor a miss at the page's first slot. */
-static __noinline struct sf_buf *
-probe(struct sf_buf *slots, struct vm_page *m, int flags, const void *caller)
+/* The i-th of the slots that a page may have. */
+static struct sf_buf *
+candidate(struct sf_buf *slots, const struct vm_page *m, unsigned i)
 {
-	pfn_t first = vm_page_pfn(m);
-	unsigned step = SLOTS - index_mask; /* from one slot to the next */
+	unsigned step = sf_window.strict ? 2 : 1;
+	unsigned first =
+	    (unsigned)(sf_buf_private_slot((vm_offset_t)slots, m) - slots);
 
-	for (unsigned i = 0; i < PROBES; i++) {
-		struct sf_buf *sf = slot_at(slots, first + i * step);
+	return (&slots[(first + i * step) % SLOTS]);
+}
+
+/* The page's first slot is neither the page's nor idle, or all is unusual. */
+static __noinline struct sf_buf *
+map_elsewhere(struct vm_page *m, int flags, const void *caller)
+{
+	struct sf_buf *slots = curcpu()->sf_private;
+
+	for (unsigned i = 0; slots != NULL && i < PROBES; i++) {
+		struct sf_buf *sf = candidate(slots, m, i);
 
 		if (try_hit(sf, m)) {
 			counter_inc(CTR_sf_hit);
 			return (sf);
 		}
 	}
-	for (unsigned i = 0; i < PROBES; i++) {
-		struct sf_buf *sf = slot_at(slots, first + i * step);
+	for (unsigned i = 0; slots != NULL && i < PROBES; i++) {
+		struct sf_buf *sf = candidate(slots, m, i);
 
 		if (try_take(sf, m, caller))
 			return (sf);
@@ -169,68 +180,35 @@ probe(struct sf_buf *slots, struct vm_page *m, int flags, const void *caller)
 	return (sf_buf_alloc(m, flags & ~SFB_CPUPRIVATE));
 }
 
-/* The page has a slot in the shared window: if it is held it does as well.  NULL
- * if not. */
-static __noinline struct sf_buf *
-join_shared(struct vm_page *m)
-{
-	struct sf_buf *sf = load_relaxed(&m->sf);
-
-	if (sf == NULL || load_relaxed(&sf->state) <= 0)
-		return (NULL);
-	return (sf_buf_hit(m));
-}
-
 __regargs void
 sf_buf_check_private(int flags)
 {
 	ASSERT((flags & ~(SFB_CATCH | SFB_NOWAIT)) == SFB_CPUPRIVATE,
 	    "sf_buf_alloc: unknown flags %#x", flags);
-	ASSERT(sched_is_pinned(),
+	ASSERT(curthread == NULL || curthread->pinned != 0 || sched_is_pinned(),
 	    "sf_buf_alloc: SFB_CPUPRIVATE, but the thread may migrate");
-}
-
-/* Everything but the usual. */
-static __noinline struct sf_buf *
-unusual(struct vm_page *m, int flags, const void *caller)
-{
-	struct sf_buf *slots = curcpu()->sf_private, *sf;
-
-	sf_buf_check_private(flags);
-	sf = join_shared(m);
-	if (sf != NULL)
-		return (sf);
-	if (slots == NULL)
-		return (sf_buf_alloc(m, flags & ~SFB_CPUPRIVATE));
-	return (probe(slots, m, flags, caller));
 }
 
 __regargs struct sf_buf *
 sf_buf_map_private(struct vm_page *m, int flags)
 {
-	struct sf_buf *sf,
-	    *slots = (struct sf_buf *)READ_CPU_WORD(offsetof(struct cpu,
-		sf_private));
-	const struct sf_buf *shared = load_relaxed(&m->sf);
-	const struct thread *td = curthread;
 	const void *caller = __builtin_return_address(0);
+	struct sf_buf *sf = load_relaxed(&m->sf);
+	vm_offset_t slots;
 
-	counter_inc(CTR_sf_private);
-	if (__predict_false((flags & ~(SFB_CATCH | SFB_NOWAIT)) !=
-		    SFB_CPUPRIVATE ||
-		td == NULL || td->pinned == 0 || slots == NULL ||
-		(shared != NULL && load_relaxed(&shared->state) > 0)))
-		return (unusual(m, flags, caller));
-	sf = slot_at(slots, vm_page_pfn(m));
-	if (load_relaxed(&sf->page) == m) {
-		if (__predict_true(try_hit(sf, m))) {
-			counter_inc(CTR_sf_hit);
+	sf_buf_check_private(flags);
+	/* A shared buffer that somebody holds does as well. */
+	if (__predict_false(sf != NULL && load_relaxed(&sf->state) > 0)) {
+		sf = sf_buf_hit(m);
+		if (sf != NULL)
 			return (sf);
-		}
-	} else if (try_take(sf, m, caller)) {
-		return (sf);
 	}
-	return (probe(slots, m, flags, caller));
+	slots = READ_CPU_WORD(offsetof(struct cpu, sf_private));
+	sf = sf_buf_private_slot(slots, m);
+	if (__predict_true(slots != 0 && load_relaxed(&sf->page) != m &&
+		try_take(sf, m, caller)))
+		return (sf);
+	return (map_elsewhere(m, flags, caller));
 }
 
 /* The last free in strict mode: nothing may be reached through it. */

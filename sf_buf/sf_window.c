@@ -123,23 +123,44 @@ next_slot(struct sf_buf *sf)
 	return (sf == sf_window.slot + sf_window.nslots ? sf_window.slot : sf);
 }
 
+/*
+ * The same for every idle slot of a stretch, for one round that will flush
+ * everything.
+ */
+static void
+sweep_stretch_locked(struct stretch *s)
+{
+	struct sf_buf *sf = &sf_window.slot[s->first];
+	uint32_t idle = 0, used = 0, round = sweeps.round + 1;
+
+	for (uint32_t i = s->swept; i != 0; i--, sf = next_slot(sf)) {
+		if (load_relaxed(&sf->state) != 0)
+			continue;
+		idle++;
+		store_relaxed(&sf->recent, 0);
+		if ((*(volatile uint32_t *)sf->pte & PG_A) != 0) {
+			store_release(&sf->round, round);
+			pte_clear_accessed_low(sf->pte);
+			used++;
+		} else if (!sf_window_is_over(load_relaxed(&sf->round))) {
+			store_release(&sf->round, round);
+			used++;
+		}
+	}
+	s->idle = idle;
+	if (used != 0)
+		sweeps.nva = TLB_MAX_LIST + 1;
+}
+
 /* Sweep what follows the harvest, and start the round. */
 static void
 sweep_ahead_locked(void)
 {
 	struct stretch *h = &sweeps.harvest, *a = &sweeps.ahead;
-	struct sf_buf *sf;
 
 	a->first = (h->first + h->left) % sf_window.nslots;
 	a->left = a->swept = MIN(SWEEP_MAX, sf_window.nslots - h->left);
-	a->idle = 0;
-	sf = &sf_window.slot[a->first];
-	for (uint32_t i = 0; i < a->swept; i++, sf = next_slot(sf)) {
-		if (load_relaxed(&sf->state) != 0)
-			continue;
-		a->idle++;
-		sweep_slot_locked(sf);
-	}
+	sweep_stretch_locked(a);
 	counter_inc(CTR_sf_sweeps);
 	if (sweeps.nva != 0) {
 		sweeps.gen = start_round_locked();

@@ -37,7 +37,7 @@ sf_window_is_over(uint32_t round)
  * the one of the instant at which the entry went, and the round, read after, is
  * the one of whoever cleared it.
  */
-static inline bool
+static inline __always_inline bool
 sf_window_try_take(struct sf_buf *sf)
 {
 	uint32_t low;
@@ -65,7 +65,7 @@ sf_window_try_take(struct sf_buf *sf)
  *   will not come clean.
  * Effects of the second: may sweep, with TLB IPIs, and wait for a round.
  */
-static inline struct sf_buf *
+static inline __always_inline struct sf_buf *
 sf_window_take(void)
 {
 	struct cpu *c = curcpu();

@@ -58,6 +58,9 @@ struct sf_buf_control {
 	_Atomic uint32_t scarce;
 	/* Fixed: the upper half of every entry, but for the frame. */
 	uint32_t pte_high;
+	/* Fixed: which bits of 64 times a frame number choose its private slot,
+	 * by its offset in the CPU's array. */
+	uint32_t private_mask;
 	/* The last round known to be over; see sf_window.c. */
 	_Atomic uint32_t rounds_done;
 } __aligned(CACHE_LINE_BYTES);
@@ -74,6 +77,7 @@ void sf_buf_check_private(int flags) __regargs;
 void sf_buf_unhold(struct sf_buf *sf) __regargs;
 void sf_buf_idle(struct sf_buf *sf) __regargs;
 void sf_buf_private_idle(struct sf_buf *sf) __regargs;
+void sf_buf_private_unhold(struct sf_buf *sf) __regargs;
 void sf_buf_new_peak(int32_t used) __regargs;
 void sf_buf_panic(const void *sf, const char *what) __noreturn;
 void sf_buf_panic_page(const struct vm_page *m, const char *what) __noreturn;
@@ -134,6 +138,41 @@ sf_buf_hit(const struct vm_page *m)
 	return (sf);
 }
 
+/* The first of the slots that this CPU may map the page by.  A struct vm_page
+ * has 16 bytes, a struct sf_buf 64. */
+static inline struct sf_buf *
+sf_buf_private_slot(vm_offset_t slots, const struct vm_page *m)
+{
+	vm_offset_t offset = (vm_offset_t)m - (vm_offset_t)vm_page_array.base;
+
+	return ((struct sf_buf *)(slots +
+	    (offset * (sizeof(struct sf_buf) / sizeof(*m)) &
+		sf_buf_control.private_mask)));
+}
+
+/*
+ * The same for the page's first private slot on this CPU.  The page is looked at
+ * again after the increment, in case another thread of this CPU has recycled
+ * the slot in between.
+ */
+static inline struct sf_buf *
+sf_buf_private_hit(const struct vm_page *m)
+{
+	vm_offset_t slots = READ_CPU_WORD(offsetof(struct cpu, sf_private));
+	struct sf_buf *sf = sf_buf_private_slot(slots, m);
+
+	if (slots == 0 || load_relaxed(&sf->page) != m ||
+	    curthread->pinned == 0)
+		return (NULL);
+	if (__predict_false(atomic_fetch_add(&sf->state, 1) < 0 ||
+		load_relaxed(&sf->page) != m)) {
+		sf_buf_private_unhold(sf);
+		return (NULL);
+	}
+	counter_inc(CTR_sf_hit);
+	return (sf);
+}
+
 /* --- the interface --- */
 
 /*
@@ -161,8 +200,13 @@ sf_buf_alloc(struct vm_page *m, int flags)
 	if (__predict_false(!vm_page_wired(m)))
 		sf_buf_panic_page(m, "given to sf_buf_alloc is not wired");
 	if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0 &&
-	    m >= sf_buf_control.direct_end)
-		return (sf_buf_map_private(m, flags));
+	    m >= sf_buf_control.direct_end) {
+		counter_inc(CTR_sf_private);
+		sf = sf_buf_private_hit(m);
+		return (__predict_true(sf != NULL) ?
+			sf :
+			sf_buf_map_private(m, flags));
+	}
 	if (m < sf_buf_control.direct_end) {
 		if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0)
 			sf_buf_check_private(flags);
