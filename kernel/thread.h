@@ -160,8 +160,9 @@ sched_unpin(void)
 
 	if (__predict_false(td == NULL))
 		return;
-	if (__predict_false(td->pinned-- == 0))
+	if (__predict_false(td->pinned == 0))
 		sched_panic_not_pinned();
+	td->pinned--;
 }
 
 /* Is the calling thread unable to change CPU (pinned, bound or critical)? */

@@ -60,13 +60,6 @@ static _Atomic tlb_gen_t newest __aligned(CACHE_LINE_BYTES);
 #define LATE (1 * SEC)
 
 void
-tlb_flush_page(vm_offset_t va)
-{
-	counter_inc(CTR_tlb_invlpg);
-	invlpg(va);
-}
-
-void
 tlb_flush_local(void)
 {
 	counter_inc(CTR_tlb_cr3_reloads);

@@ -8,7 +8,9 @@
 #define MM_TLB_H
 
 #include "kernel/types.h"
+#include "kernel/cpu.h"
 #include "kernel/cpumask.h"
+#include "kernel/x86.h"
 
 /* A list longer than this is not worth sending: everything is flushed. */
 #define TLB_MAX_LIST 32
@@ -45,7 +47,13 @@ bool tlb_done(const struct cpumask *targets, tlb_gen_t gen);
 void tlb_wait(const struct cpumask *targets, tlb_gen_t gen);
 
 /* Flush on this CPU only.  Requires: cannot migrate. */
-void tlb_flush_page(vm_offset_t va);
+static inline void
+tlb_flush_page(vm_offset_t va)
+{
+	counter_inc(CTR_tlb_invlpg);
+	invlpg(va);
+}
+
 void tlb_flush_local(void);
 
 /* Serve requests to this CPU, if any: for loops that wait with interrupts

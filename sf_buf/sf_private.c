@@ -185,7 +185,7 @@ sf_buf_check_private(int flags)
 {
 	ASSERT((flags & ~(SFB_CATCH | SFB_NOWAIT)) == SFB_CPUPRIVATE,
 	    "sf_buf_alloc: unknown flags %#x", flags);
-	ASSERT(curthread == NULL || curthread->pinned != 0 || sched_is_pinned(),
+	ASSERT(sched_is_pinned(),
 	    "sf_buf_alloc: SFB_CPUPRIVATE, but the thread may migrate");
 }
 
@@ -194,9 +194,13 @@ sf_buf_map_private(struct vm_page *m, int flags)
 {
 	const void *caller = __builtin_return_address(0);
 	struct sf_buf *sf = load_relaxed(&m->sf);
+	const struct thread *td = curthread;
 	vm_offset_t slots;
 
-	sf_buf_check_private(flags);
+	if (__predict_false((flags & ~(SFB_CATCH | SFB_NOWAIT)) !=
+		    SFB_CPUPRIVATE ||
+		td == NULL || td->pinned == 0))
+		sf_buf_check_private(flags);
 	/* A shared buffer that somebody holds does as well. */
 	if (__predict_false(sf != NULL && load_relaxed(&sf->state) > 0)) {
 		sf = sf_buf_hit(m);

@@ -80,7 +80,11 @@ sf_window_needs_flush(const struct sf_buf *sf)
 static inline void
 stamp_locked(struct sf_buf *sf)
 {
-	store_release(&sf->round, sweeps.round + 1);
+	uint32_t round = sweeps.round + 1;
+
+	if (load_relaxed(&sf->round) == round)
+		return;
+	store_release(&sf->round, round);
 	if (sweeps.nva < TLB_MAX_LIST)
 		sweeps.va[sweeps.nva] = sf->kva;
 	sweeps.nva++;
