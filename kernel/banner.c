@@ -63,6 +63,8 @@ print_map(void)
 	    "CPU-private, a directory for each CPU");
 	print_range(WINDOW_BASE, WINDOW_END, "sf_buf window");
 	print_range(KVA_BASE, KVA_END, "kernel addresses: stacks, arrays");
+	print_range(SF_BUFS_BASE, SF_BUFS_BASE + SF_BUFS_BYTES,
+	    "descriptions of sf_bufs");
 	print_range(DMAP_BASE, direct, "direct map of low memory");
 	print_range((vm_offset_t)image_text, (vm_offset_t)image_end,
 	    "  the kernel in it: text RX, rodata R, data RW");
