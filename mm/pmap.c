@@ -36,18 +36,6 @@ pte_cas(pt_entry_t *pte, uint64_t expect, uint64_t v)
 	return (true);
 }
 
-bool
-pte_clear_accessed(pt_entry_t *pte)
-{
-	volatile uint32_t *low = (volatile uint32_t *)pte;
-
-	if ((*low & PG_A) == 0)
-		return (false);
-	counter_inc(CTR_pte_writes);
-	__sync_fetch_and_and(low, ~(uint32_t)PG_A);
-	return (true);
-}
-
 uint64_t
 pte_swap(pt_entry_t *pte, uint64_t v)
 {

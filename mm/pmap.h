@@ -147,13 +147,6 @@ uint64_t pte_swap(pt_entry_t *pte, uint64_t v);
 bool pte_cas(pt_entry_t *pte, uint64_t expect, uint64_t v);
 
 /*
- * Clear the A bit, in one locked operation.  Returns false, with nothing
- * written, if it was clear.  A TLB may keep the translation: only a flush that
- * begins after this makes a clear A a proof.
- */
-bool pte_clear_accessed(pt_entry_t *pte);
-
-/*
  * The same replacement in two steps, cheaper than a cmpxchg8b.  Between them
  * the entry is not present, so nobody may need the mapping.
  *   pte_take: make it not present.  Returns the low half as it was, with the A
@@ -184,9 +177,12 @@ pte_put_back(pt_entry_t *pte, uint32_t low)
 	*(volatile uint32_t *)pte = low;
 }
 
-/* The same where A is set. */
+/*
+ * Clear a set A bit, in one locked operation.  A TLB may keep the translation:
+ * only a flush that begins after this makes a clear A a proof.
+ */
 static inline void
-pte_clear_accessed_low(pt_entry_t *pte)
+pte_clear_accessed(pt_entry_t *pte)
 {
 	counter_inc(CTR_pte_writes);
 	(void)__atomic_and_fetch((volatile uint32_t *)pte, ~(uint32_t)PG_A,

@@ -49,7 +49,7 @@
  *     owns it.
  * I3  A slot that is taken for a new page is clean: no TLB holds anything for
  *     its address.
- * I4  Whoever brings a state to 0 then reads `scarce`: see sf_wait.c, I6.
+ * I4  Whoever brings a state to 0 then reads `scarce`: see sf_idle.c, I6.
  *
  * A HIT reads m->sf, increments that slot's state, and reads m->sf again.  If
  * the count was not negative and the word is still the slot, then by I1 and I2
@@ -119,6 +119,7 @@
  */
 #include <sys/sf_buf.h>
 #include "kernel/panic.h"
+#include "sf_buf/sf_idle.h"
 #include "sf_buf/sf_private.h"
 #include "sf_buf/sf_wait.h"
 #include "sf_buf/sf_window.h"
@@ -166,13 +167,13 @@ map_new(struct vm_page *m, const void *caller, bool more)
 	return (sf);
 }
 
-/* The same, whatever it takes. */
-static __noinline struct sf_buf *
-map_slowly(struct vm_page *m, int flags, const void *caller)
+/* The page's slot, or a new one; NULL if slots are scarce. */
+static struct sf_buf *
+map_in_plenty(struct vm_page *m, const void *caller)
 {
 	struct sf_buf *sf = NULL;
 
-	while (load_relaxed(&sf_buf_control.scarce) == 0) {
+	while (sf == NULL && load_relaxed(&sf_buf_control.scarce) == 0) {
 		if (load_relaxed(&m->sf) != NULL) {
 			sf = sf_buf_hit(m);
 			if (sf == NULL)
@@ -180,12 +181,21 @@ map_slowly(struct vm_page *m, int flags, const void *caller)
 		} else {
 			sf = map_new(m, caller, true);
 			if (sf == NULL && load_relaxed(&m->sf) == NULL)
-				break;
+				return (NULL);
 		}
-		if (sf != NULL)
-			return (sf);
 	}
-	if ((flags & SFB_NOWAIT) != 0 && sf_wait_none_idle() &&
+	return (sf);
+}
+
+/* Whatever it takes. */
+static __noinline struct sf_buf *
+map_slowly(struct vm_page *m, int flags, const void *caller)
+{
+	struct sf_buf *sf = map_in_plenty(m, caller);
+
+	if (sf != NULL)
+		return (sf);
+	if ((flags & SFB_NOWAIT) != 0 && sf_idle_none() &&
 	    load_relaxed(&m->sf) == NULL) {
 		counter_inc(CTR_sf_allocfail);
 		return (NULL);
@@ -230,12 +240,15 @@ sf_buf_ref(struct sf_buf *sf)
 
 /* --- several at once --- */
 
-/* One after the other; none if one would have to wait. */
+/* One after the other; none if slots are scarce. */
 static bool
-alloc_each(struct vm_page *const *page, struct sf_buf **sf, unsigned n)
+alloc_each(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
+    const void *caller)
 {
 	for (unsigned i = 0; i < n; i++) {
-		sf[i] = sf_buf_alloc(page[i], SFB_NOWAIT);
+		sf[i] = sf_buf_direct(page[i]);
+		if (sf[i] == NULL)
+			sf[i] = map_in_plenty(page[i], caller);
 		if (sf[i] == NULL) {
 			sf_buf_free_n(sf, i);
 			return (false);
@@ -248,6 +261,8 @@ bool
 sf_buf_alloc_n(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
     int flags)
 {
+	const void *caller = __builtin_return_address(0);
+
 	ASSERT((flags & ~(SFB_CATCH | SFB_NOWAIT | SFB_RUN)) == 0,
 	    "sf_buf_alloc_n: unknown flags %#x", flags);
 	ASSERT(n != 0 && n <= sf_window.nslots,
@@ -259,9 +274,9 @@ sf_buf_alloc_n(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
 	assert_may_sleep(flags);
 	if ((flags & SFB_RUN) != 0 && sf_window.strict)
 		return (false); /* its holes lie between any two */
-	if ((flags & SFB_RUN) == 0 && alloc_each(page, sf, n))
+	if ((flags & SFB_RUN) == 0 && alloc_each(page, sf, n, caller))
 		return (true);
-	return (sf_wait_alloc(page, sf, n, flags, __builtin_return_address(0)));
+	return (sf_wait_alloc(page, sf, n, flags, caller));
 }
 
 void

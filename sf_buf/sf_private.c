@@ -72,7 +72,7 @@ owner_of(const struct sf_buf *sf)
 	return ((unsigned)(sf - first_slot(0)) / SLOTS);
 }
 
-/* On the CPU itself: its page tables are found by its own directory. */
+/* A CPU's slots, from the first.  The CPU has its page tables. */
 static void
 init_slots(struct sf_buf *slot)
 {
@@ -226,7 +226,8 @@ unmap(struct sf_buf *sf, const void *freer)
 		return;
 	(void)pte_take(sf->pte);
 	sf->freer = freer;
-	sf->last = load_relaxed(&sf->page);
+	if (load_relaxed(&sf->page) != NULL)
+		sf->last = load_relaxed(&sf->page);
 	store_relaxed(&sf->page, NULL);
 	cpumask_add(&owner, owner_of(sf));
 	critical_enter();

@@ -2,8 +2,8 @@
  * The window: sweeps, and slots that are clean.
  *
  * A slot is clean when no TLB holds its translation; sf_buf.c proves how the
- * accessed bit and the slot's round tell.  Rounds are numbered from 1.  A slot's
- * `round` is the one after which a clear A means that it is clean.
+ * accessed bit and the slot's round tell.  Rounds are numbered.  A slot's `round` is the
+ * one after which a clear A means that it is clean.
  *
  * A sweep goes over a stretch of the window, from where the last one ended,
  * clears A in the idle slots, and starts one round for all.  The stretch that
@@ -17,7 +17,7 @@
 #include "kernel/panic.h"
 #include "mm/kva.h"
 #include "mm/tlb.h"
-#include "sf_buf/sf_wait.h"
+#include "sf_buf/sf_idle.h"
 
 /*
  * Slots in one sweep.  Interrupts are disabled meanwhile, so it is bounded; a
@@ -57,9 +57,9 @@ static struct {
 	 * than fit mean that it flushes everything. */
 	vm_offset_t va[TLB_MAX_LIST];
 	uint32_t nva;
-	uint32_t lap,
-	    lap_idle;  /* slots swept and found idle since a lap began */
-	uint32_t peak; /* the largest sum of held buffers seen */
+	uint32_t lap;      /* slots swept since a lap around the window began */
+	uint32_t lap_idle; /* of which were idle */
+	uint32_t peak;     /* the largest sum of held buffers seen */
 } sweeps;
 
 /* Numbers wrap soon after the start, so that it is seen to work. */
@@ -94,8 +94,8 @@ stamp_locked(struct sf_buf *sf)
  * Clear A in an idle slot.  The stamp comes before the clearing: whoever sees A
  * clear by it, sees the stamp.
  */
-static inline void
-sweep_slot_locked(struct sf_buf *sf)
+void
+sf_window_sweep_one_locked(struct sf_buf *sf)
 {
 	bool used = (*(volatile uint32_t *)sf->pte & PG_A) != 0;
 
@@ -104,7 +104,7 @@ sweep_slot_locked(struct sf_buf *sf)
 		return;
 	stamp_locked(sf);
 	if (used)
-		pte_clear_accessed_low(sf->pte);
+		pte_clear_accessed(sf->pte);
 }
 
 /* Begin the round that all stamped slots wait for. */
@@ -128,7 +128,7 @@ next_slot(struct sf_buf *sf)
 }
 
 /*
- * The same for every idle slot of a stretch, for one round that will flush
+ * Clear A, and stamp, every idle slot of a stretch, for one round that will flush
  * everything.
  */
 static void
@@ -144,7 +144,7 @@ sweep_stretch_locked(struct stretch *s)
 		store_relaxed(&sf->recent, 0);
 		if ((*(volatile uint32_t *)sf->pte & PG_A) != 0) {
 			store_release(&sf->round, round);
-			pte_clear_accessed_low(sf->pte);
+			pte_clear_accessed(sf->pte);
 			used++;
 		} else if (!sf_window_is_over(load_relaxed(&sf->round))) {
 			store_release(&sf->round, round);
@@ -196,8 +196,8 @@ next_harvest_locked(void)
 	if (sweeps.harvest.idle == 0)
 		sweeps.harvest.left = 0;
 	if (sweeps.lap >= sf_window.nslots) {
-		if (sf_wait_is_scarce(sweeps.lap_idle))
-			sf_wait_enter_locked();
+		if (sf_idle_is_scarce(sweeps.lap_idle))
+			sf_idle_enter_locked();
 		sweeps.lap = sweeps.lap_idle = 0;
 	}
 }
@@ -242,7 +242,7 @@ sf_window_take_more(void)
 	return (sf);
 }
 
-/* --- for sf_wait.c --- */
+/* --- for sf_idle.c and sf_wait.c --- */
 
 void
 sf_window_reset_locked(void)
@@ -258,14 +258,9 @@ sf_window_detach_locked(struct sf_buf *sf)
 	if ((pte_take(sf->pte) & PG_A) != 0)
 		stamp_locked(sf);
 	slot_forget_page(sf);
-	sf->last = load_relaxed(&sf->page);
+	if (load_relaxed(&sf->page) != NULL)
+		sf->last = load_relaxed(&sf->page);
 	store_relaxed(&sf->page, NULL);
-}
-
-void
-sf_window_sweep_one_locked(struct sf_buf *sf)
-{
-	sweep_slot_locked(sf);
 }
 
 void
@@ -346,8 +341,8 @@ sf_window_init(uint32_t nslots, bool strict)
 	sweeps.round = FIRST_ROUND;
 	store_relaxed(&sf_buf_control.rounds_done, FIRST_ROUND);
 	spin_lock(&sf_window_lock);
-	if (sf_wait_is_always_scarce())
-		sf_wait_enter_locked();
+	if (sf_idle_is_always_scarce())
+		sf_idle_enter_locked();
 	spin_unlock(&sf_window_lock);
 	return (0);
 }

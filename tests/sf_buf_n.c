@@ -80,6 +80,31 @@ WINDOW_TEST(sf_buf, several_pages_are_mapped_all_or_none)
 	sf_buf_free_n(sf, 1);
 }
 
+/* Of the two only one needs a buffer, and there is one. */
+WINDOW_TEST(sf_buf, a_page_of_the_direct_map_takes_no_buffer_from_the_others)
+{
+	struct vm_page *high = kit_page(VM_ALLOC_HIGH);
+	uint32_t used;
+
+	if (high == NULL)
+		SKIP("no memory outside the direct map");
+	if (kit_stats().strict)
+		SKIP("strict mode has no direct map");
+	page[0] = kit_page(VM_ALLOC_DIRECT);
+	page[1] = high;
+	CHECK(page[0] != NULL);
+	if (kit_stats().nsfbufs < 2 || kit_fill_but_one() == NULL)
+		return;
+	sf_buf_set_dmap(true);
+	used = kit_stats().nsfbufsused;
+	kit_mark();
+	CHECK(sf_buf_alloc_n(page, sf, 2, SFB_NOWAIT));
+	CHECK(sf_buf_is_direct(sf[0]) && !sf_buf_is_direct(sf[1]));
+	CHECK_EQ(kit_stats().nsfbufsused, used + 1);
+	CHECK_EQ(kit_cost(CTR_sf_allocfail), 0);
+	sf_buf_free_n(sf, 2);
+}
+
 WINDOW_TEST(sf_buf, a_run_is_one_range_of_addresses)
 {
 	struct sf_buf *shared;

@@ -54,7 +54,7 @@ struct sf_buf_control {
 	/* Pages before this one use the direct map.  Either value is right at
 	 * any time, so it is read plainly. */
 	struct vm_page *direct_end;
-	/* The last free of a slot is to be told; see sf_wait.c. */
+	/* The last free of a slot is to be told; see sf_idle.c. */
 	_Atomic uint32_t scarce;
 	/* Fixed: the upper half of every entry, but for the frame. */
 	uint32_t pte_high;
@@ -98,6 +98,16 @@ sf_buf_direct_page(const struct sf_buf *sf)
 	if (__predict_false(!vm_page_wired(m)))
 		sf_buf_panic_page(m, "of a direct sf_buf is not wired");
 	return (m);
+}
+
+/* The buffer that a page of the direct map is; NULL for another page. */
+static inline struct sf_buf *
+sf_buf_direct(struct vm_page *m)
+{
+	if (m >= sf_buf_control.direct_end)
+		return (NULL);
+	counter_inc(CTR_sf_direct);
+	return ((struct sf_buf *)((vm_offset_t)m + SF_BUF_DIRECT));
 }
 
 /* A slot that was idle is held: one more in use. */
@@ -210,8 +220,7 @@ sf_buf_alloc(struct vm_page *m, int flags)
 	if (m < sf_buf_control.direct_end) {
 		if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0)
 			sf_buf_check_private(flags);
-		counter_inc(CTR_sf_direct);
-		return ((struct sf_buf *)((vm_offset_t)m + SF_BUF_DIRECT));
+		return (sf_buf_direct(m));
 	}
 	sf = sf_buf_hit(m);
 	return (__predict_true(sf != NULL) ? sf : sf_buf_map(m, flags));

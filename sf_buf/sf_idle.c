@@ -1,0 +1,157 @@
+/*
+ * The idle slots of a scarce window.
+ *
+ * When few slots are idle, looking for one would go over the whole window.  So
+ * the window becomes scarce: `sf_buf_control.scarce` is set, each last free goes
+ * to sf_buf_idle(), and idle slots are kept on a list, coldest first.  A miss
+ * takes the first, and an empty list means that none is free, both in constant
+ * time.  When the list has grown long the window stops being scarce.  A window
+ * of few slots always is, as is one in strict mode.
+ *
+ * I6  While the window is scarce, each idle slot is on the list, or whoever
+ *     made it idle is on the way here.  A free lets go, then reads `scarce`;
+ *     whoever sets `scarce` then looks at every slot.  All are sequentially
+ *     consistent, so one sees the other.
+ *
+ * A slot on the list may be held again, by a hit, which takes no lock.  It is
+ * dropped when its turn comes, and goes to the end of the list when it is freed.
+ */
+#include "sf_buf/sf_idle.h"
+#include "sf_buf/sf_window.h"
+
+/*
+ * The window becomes scarce with fewer idle slots than 1 / SCARCE_PART, when
+ * a search would pass that many slots for each that it finds; or than
+ * SCARCE_MIN.  It stops with twice as many, so that it does not alternate.
+ */
+#define SCARCE_PART 32
+#define SCARCE_MIN 32
+
+/* Values of sf_buf_control.scarce. */
+enum { PLENTY, BECOMING_SCARCE, SCARCE };
+
+/* Under the window's lock. */
+static struct {
+	struct sf_buf *coldest, *warmest; /* ends of the list */
+	_Atomic uint32_t n; /* its length; read without the lock, too */
+} idle;
+
+static uint32_t
+scarce_below(void)
+{
+	return (MAX(sf_window.nslots / SCARCE_PART, SCARCE_MIN));
+}
+
+bool
+sf_idle_is_scarce(uint32_t n)
+{
+	return (n < scarce_below());
+}
+
+bool
+sf_idle_is_always_scarce(void)
+{
+	return (sf_window.strict || sf_window.nslots <= 2 * scarce_below());
+}
+
+bool
+sf_idle_none(void)
+{
+	return (load_relaxed(&sf_buf_control.scarce) == SCARCE &&
+	    load_relaxed(&idle.n) == 0);
+}
+
+void
+sf_idle_remove_locked(struct sf_buf *sf)
+{
+	if (!sf->listed)
+		return;
+	if (sf->prev != NULL)
+		sf->prev->next = sf->next;
+	else
+		idle.coldest = sf->next;
+	if (sf->next != NULL)
+		sf->next->prev = sf->prev;
+	else
+		idle.warmest = sf->prev;
+	sf->prev = sf->next = NULL;
+	sf->listed = false;
+	store_relaxed(&idle.n, load_relaxed(&idle.n) - 1);
+}
+
+void
+sf_idle_add_locked(struct sf_buf *sf)
+{
+	sf->next = NULL;
+	sf->prev = idle.warmest;
+	if (idle.warmest != NULL)
+		idle.warmest->next = sf;
+	else
+		idle.coldest = sf;
+	idle.warmest = sf;
+	sf->listed = true;
+	store_relaxed(&idle.n, load_relaxed(&idle.n) + 1);
+}
+
+struct sf_buf *
+sf_idle_take_locked(void)
+{
+	struct sf_buf *sf;
+
+	while ((sf = idle.coldest) != NULL) {
+		sf_idle_remove_locked(sf);
+		if (slot_mark(sf))
+			return (sf);
+	}
+	return (NULL);
+}
+
+/* Drop what is held again, or all. */
+static void
+list_purge(bool all)
+{
+	struct sf_buf *sf, *next;
+
+	for (sf = idle.coldest; sf != NULL; sf = next) {
+		next = sf->next;
+		if (all || load_relaxed(&sf->state) > 0)
+			sf_idle_remove_locked(sf);
+	}
+}
+
+void
+sf_idle_enter_locked(void)
+{
+	if (load_relaxed(&sf_buf_control.scarce) != 0)
+		return;
+	sf_window_reset_locked();
+	sf_window_note_used_locked();
+	atomic_store(&sf_buf_control.scarce, BECOMING_SCARCE);
+	for (uint32_t i = 0; i < sf_window.nslots; i++)
+		if (atomic_load(&sf_window.slot[i].state) == 0)
+			sf_idle_add_locked(&sf_window.slot[i]);
+	atomic_store(&sf_buf_control.scarce, SCARCE);
+}
+
+void
+sf_idle_leave_locked(void)
+{
+	uint32_t plenty = 2 * scarce_below();
+
+	if (idle.n <= plenty || sf_window.strict)
+		return;
+	list_purge(false);
+	if (idle.n <= plenty)
+		return;
+	list_purge(true);
+	atomic_store(&sf_buf_control.scarce, PLENTY);
+}
+
+void
+sf_idle_sweep_locked(void)
+{
+	for (struct sf_buf *sf = idle.coldest; sf != NULL; sf = sf->next)
+		if (load_relaxed(&sf->state) == 0)
+			sf_window_sweep_one_locked(sf);
+	counter_inc(CTR_sf_sweeps);
+}
