@@ -63,6 +63,7 @@ cpu_init(struct cpu *c, unsigned id, unsigned apic_id)
 	if (c == &boot_cpu)
 		c->df_stack_top = (vm_offset_t)boot_df_stack + PAGE_SIZE;
 	cpus[id] = c;
+	cpumask_words = MAX(cpumask_words, id / 32 + 1);
 }
 
 void

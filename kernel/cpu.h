@@ -51,6 +51,7 @@ struct cpu {
 	uint32_t spin_depth;   /* spinlocks held */
 	uint32_t spin_eflags;  /* flags to restore at depth 0 */
 	bool need_resched;     /* switch threads when next allowed */
+	bool tlb_idle;         /* see tlb_cpu_idle() */
 	struct spinlock *spin_held[SPIN_MAX_HELD]; /* in order taken */
 	uint32_t counter[NCOUNTER];
 

@@ -3,6 +3,8 @@
  */
 #include "kernel/cpumask.h"
 
+unsigned cpumask_words = 1;
+
 unsigned
 cpumask_next(const struct cpumask *set, unsigned from)
 {

@@ -39,6 +39,9 @@ cpumask_copy(struct cpumask *to, const struct cpumask *from)
 		store_relaxed(&to->word[i], atomic_load(&from->word[i]));
 }
 
+/* Words of a set that stand for CPUs that exist; grows during boot only. */
+extern unsigned cpumask_words;
+
 /* The first member at or after `from`; MAXCPU if there is none. */
 unsigned cpumask_next(const struct cpumask *set, unsigned from);
 

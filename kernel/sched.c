@@ -44,6 +44,9 @@
  * Who clears a bit to wake a CPU owes it that interrupt; the next waker then
  * finds another CPU.
  *
+ * A CPU that halts takes no part in TLB shootdowns; the interrupt that wakes it
+ * makes up for them before anything else (tlb_wake(), in interrupt() and here).
+ *
  * Time slices.  A timeout is set whenever a CPU stops being idle, and sets
  * itself again until it finds the CPU idle: while a thread runs, a waker on
  * another CPU need not interrupt it, because the queue is looked at within a
@@ -57,6 +60,7 @@
 #include "kernel/string.h"
 #include "kernel/thread.h"
 #include "kernel/timeout.h"
+#include "mm/tlb.h"
 
 /* This CPU only, with interrupts disabled. */
 struct sched {
@@ -265,8 +269,10 @@ sched_idle(void)
 			runq_announce_idle(c->id);
 			next = runq_take_any(c->id);
 			if (next == NULL) {
+				tlb_cpu_idle();
 				intr_enable_and_halt();
 				intr_disable();
+				tlb_wake(c);
 			}
 			runq_retract_idle(c->id);
 		}

@@ -73,6 +73,7 @@ interrupt(const struct trapframe *tf)
 {
 	struct cpu *c = curcpu();
 
+	tlb_wake(c);
 	c->intr_depth++;
 	switch (tf->vector) {
 	case IPI_TLB:

@@ -18,9 +18,16 @@
  *     CR3 are serializing).
  * I2  A target that has not reached g is asked: tlb_asked is set after g is
  *     drawn, and the target clears it before it reads the generation.
- * I3  A CPU that starts sets its bit in cpu_online(), then reloads CR3.  If the
- *     requester, after changing the tables, does not see the bit, then that
- *     reload comes after the change.
+ * I3  An idle CPU is left alone.  Before it halts it leaves the set `busy`, and
+ *     from there on uses no address whose mapping can change; the first thing
+ *     it does when it wakes is to join the set again, read the newest
+ *     generation, and flush what it has missed.  A requester draws its
+ *     generation, then reads the set; the joining CPU writes the set, then reads
+ *     the generation; all four are sequentially consistent.  So if the
+ *     requester does not see the CPU, the CPU sees the generation.  A CPU that
+ *     starts joins in the same way.
+ * I4  Generations are compared by signed difference, so nobody may be 2^31
+ *     behind: one request in ASK_ALL goes to every CPU, idle or not.
  *
  * A list in the ring can be incomplete (its generation is drawn but the list
  * not yet stored), overwritten (the target is RING requests behind) or missing
@@ -53,8 +60,15 @@ struct request {
 	_Atomic vm_offset_t va[TLB_MAX_LIST];
 };
 
+/* See I4. */
+#define ASK_ALL (1u << 30)
+#define ASK_ALL_AT (ASK_ALL / 2)
+
 static struct request ring[RING];
-static _Atomic tlb_gen_t newest __aligned(CACHE_LINE_BYTES);
+/* The first numbers are the last before they wrap, so that it is seen to work. */
+static _Atomic tlb_gen_t newest __aligned(CACHE_LINE_BYTES) = UINT32_MAX - 200;
+/* CPUs that are to be asked. */
+static struct cpumask busy __aligned(CACHE_LINE_BYTES);
 
 /* A target that has not answered for so long is reported, again and again. */
 #define LATE (1 * SEC)
@@ -116,6 +130,19 @@ flush_requests(tlb_gen_t from, tlb_gen_t to)
 	}
 }
 
+/* Serve everything that was asked so far.  Interrupts are disabled. */
+static void
+catch_up(struct cpu *c)
+{
+	tlb_gen_t done = load_relaxed(&c->tlb_done);
+	tlb_gen_t gen = atomic_load(&newest);
+
+	if (gen == done)
+		return;
+	flush_requests(done, gen);
+	store_release(&c->tlb_done, gen);
+}
+
 void
 tlb_poll(void)
 {
@@ -128,27 +155,45 @@ tlb_poll(void)
 	flags = intr_disable();
 	c = curcpu();
 	while (atomic_exchange(&c->tlb_asked, 0) != 0) {
-		tlb_gen_t done = load_relaxed(&c->tlb_done);
-		tlb_gen_t gen = atomic_load(&newest);
-
 		counter_inc(CTR_tlb_ipis_received);
-		if (gen == done)
-			continue; /* an earlier IPI's service covered it */
-		flush_requests(done, gen);
-		store_release(&c->tlb_done, gen);
+		catch_up(c);
 	}
 	intr_restore(flags);
 }
 
+/* --- who is to be asked --- */
+
 void
 tlb_cpu_start(void)
 {
-	tlb_gen_t gen;
-
 	cpu_set_online();
-	gen = atomic_load(&newest);
-	tlb_flush_local();
-	store_release(&curcpu()->tlb_done, gen);
+	tlb_cpu_busy();
+	tlb_flush_local(); /* whatever it has cached so far */
+}
+
+void
+tlb_cpu_idle(void)
+{
+	struct cpu *c = curcpu();
+
+	c->tlb_idle = true;
+	cpumask_remove(&busy, c->id);
+}
+
+void
+tlb_cpu_busy(void)
+{
+	struct cpu *c = curcpu();
+
+	c->tlb_idle = false;
+	cpumask_add(&busy, c->id);
+	catch_up(c);
+}
+
+const struct cpumask *
+tlb_busy_cpus(void)
+{
+	return (&busy);
 }
 
 void
@@ -156,6 +201,20 @@ tlb_intr(void)
 {
 	tlb_poll();
 }
+
+/* Those of 32 CPUs that are asked: the targets' members but this CPU. */
+static uint32_t
+others(const struct cpumask *targets, const struct cpumask *asked,
+    unsigned word)
+{
+	unsigned self = curcpu_id();
+	uint32_t set =
+	    atomic_load(&targets->word[word]) & atomic_load(&asked->word[word]);
+
+	return (word == self / 32 ? set & ~(1u << self % 32) : set);
+}
+
+/* --- asking --- */
 
 /*
  * Put a list in the ring, unless someone is writing that entry.  Writers
@@ -178,46 +237,45 @@ post_list(tlb_gen_t gen, const vm_offset_t *va, unsigned count)
 	store_release(&r->gen, gen);
 }
 
-static tlb_gen_t
-post(const vm_offset_t *va, unsigned count)
-{
-	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
-
-	post_list(gen, va, count);
-	return (gen);
-}
-
-/* Ask the members of a set, this CPU aside.  Returns how many. */
+/* Ask some of the CPUs from 32 * word on.  Returns how many. */
 static unsigned
-ask(const struct cpumask *targets)
+ask(uint32_t set, unsigned word)
 {
-	unsigned cpu, n = 0, self = curcpu_id();
+	unsigned n = 0;
 
-	CPUMASK_FOREACH(cpu, targets) {
-		if (cpu == self || !cpumask_has(cpu_online(), cpu))
-			continue;
+	for (; set != 0; set &= set - 1, n++) {
+		unsigned cpu = word * 32 + (unsigned)__builtin_ctz(set);
+
 		store_release(&cpu_by_id(cpu)->tlb_asked, 1);
 		ipi_send(cpu, IPI_TLB);
-		n++;
 	}
 	return (n);
 }
 
-static bool
-has_remote(const struct cpumask *targets)
+static void
+ask_others(const struct cpumask *targets, tlb_gen_t gen, const vm_offset_t *va,
+    unsigned count)
 {
-	unsigned cpu, self = curcpu_id();
+	bool everyone = gen % ASK_ALL == ASK_ALL_AT;
+	const struct cpumask *asked = everyone ? cpu_online() : &busy;
+	unsigned n = 0;
 
-	CPUMASK_FOREACH(cpu, targets)
-		if (cpu != self && cpumask_has(cpu_online(), cpu))
-			return (true);
-	return (false);
+	for (unsigned w = 0; w < cpumask_words; w++) {
+		uint32_t set = others(targets, asked, w);
+
+		if (set != 0 && n == 0)
+			post_list(gen, va, count);
+		n += ask(set, w);
+	}
+	if (n != 0) {
+		counter_inc(CTR_tlb_rounds);
+		counter_add(CTR_tlb_ipis_sent, n);
+	}
 }
 
 /*
  * Serve this CPU's own request, and say so: another CPU may wait for the round.
- * Where nothing older is left, that is the list; else everything that was
- * asked, in the order in which tlb_poll() does it.
+ * Where nothing older is left, that is the list.
  */
 static void
 serve_own(tlb_gen_t gen, const vm_offset_t *va, unsigned count)
@@ -229,8 +287,7 @@ serve_own(tlb_gen_t gen, const vm_offset_t *va, unsigned count)
 		flush_list(va, count);
 		store_release(&c->tlb_done, gen);
 	} else {
-		atomic_store(&c->tlb_asked, 1);
-		tlb_poll();
+		catch_up(c);
 	}
 	intr_restore(flags);
 }
@@ -238,57 +295,52 @@ serve_own(tlb_gen_t gen, const vm_offset_t *va, unsigned count)
 tlb_gen_t
 tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
 {
-	/* In this order: a CPU that is not seen online after the load will
-	 * begin with a generation at or past it. */
-	tlb_gen_t gen = atomic_load(&newest);
-	bool remote = has_remote(targets);
+	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
 
-	if (remote) {
-		gen = post(va, count);
-		counter_inc(CTR_tlb_rounds);
-		counter_add(CTR_tlb_ipis_sent, ask(targets));
-	}
-	if (cpumask_has(targets, curcpu_id())) {
-		if (remote)
-			serve_own(gen, va, count);
-		else
-			flush_list(va, count);
-	}
+	ask_others(targets, gen, va, count);
+	if (cpumask_has(targets, curcpu_id()))
+		serve_own(gen, va, count);
 	return (gen);
 }
 
 /*
- * Has this CPU served generation `gen`?  Pairs with tlb_poll()'s release.  The
- * signed difference is right as long as no CPU is left out of 2^31 requests in
- * a row: several hours of nothing but requests to others.
+ * Need nobody wait for this CPU to serve generation `gen`?  It has, or it is
+ * idle and will before it uses anything.  Pairs with the release in catch_up().
  */
 static bool
 served(unsigned cpu, tlb_gen_t gen)
 {
-	return ((int32_t)(load_acquire(&cpu_by_id(cpu)->tlb_done) - gen) >= 0);
+	return ((int32_t)(load_acquire(&cpu_by_id(cpu)->tlb_done) - gen) >= 0 ||
+	    !cpumask_has(&busy, cpu));
 }
 
 bool
 tlb_done(const struct cpumask *targets, tlb_gen_t gen)
 {
-	unsigned cpu, self = curcpu_id();
-
 	tlb_poll();
-	CPUMASK_FOREACH(cpu, targets)
-		if (cpu != self && cpumask_has(cpu_online(), cpu) &&
-		    !served(cpu, gen))
-			return (false);
+	for (unsigned w = 0; w < cpumask_words; w++)
+		for (uint32_t set = others(targets, &busy, w); set != 0;
+		     set &= set - 1)
+			if (!served(w * 32 + (unsigned)__builtin_ctz(set), gen))
+				return (false);
 	return (true);
 }
+
+/* How often to look whether a CPU is late. */
+#define SPINS_PER_LOOK 1000
 
 static void
 wait_for(unsigned cpu, tlb_gen_t gen)
 {
-	nsec_t since = clock_now();
+	nsec_t since = 0;
 
-	while (!served(cpu, gen) && !panicking()) {
+	for (unsigned spins = 1; !served(cpu, gen) && !panicking(); spins++) {
 		cpu_pause();
 		tlb_poll();
+		if (spins % SPINS_PER_LOOK != 0)
+			continue;
+		if (since == 0)
+			since = clock_now();
 		if (clock_now() - since > LATE) {
 			kprintf_line("CPU %u has not answered a TLB shootdown "
 				     "of CPU %u for %llu ms\n",
@@ -301,13 +353,12 @@ wait_for(unsigned cpu, tlb_gen_t gen)
 void
 tlb_wait(const struct cpumask *targets, tlb_gen_t gen)
 {
-	unsigned cpu, self = curcpu_id();
-
 	/* Another CPU may have started the round, with this one asked. */
 	tlb_poll();
-	CPUMASK_FOREACH(cpu, targets)
-		if (cpu != self && cpumask_has(cpu_online(), cpu))
-			wait_for(cpu, gen);
+	for (unsigned w = 0; w < cpumask_words; w++)
+		for (uint32_t set = others(targets, &busy, w); set != 0;
+		     set &= set - 1)
+			wait_for(w * 32 + (unsigned)__builtin_ctz(set), gen);
 }
 
 void

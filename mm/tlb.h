@@ -20,13 +20,14 @@ typedef uint32_t tlb_gen_t;
 
 /*
  * Make the CPUs of `targets` forget translations, and wait until all have.
- *   targets: any set; members that are not online are passed over.  The
- *     calling CPU, if a member, flushes while the others do.
+ *   targets: any set.  Members that are not online are passed over; idle ones
+ *     are not interrupted and flush before they do anything else.  The calling
+ *     CPU, if a member, flushes while the others do.
  *   va: page addresses; not read when count is 0.
  *   count: how many; 0 or more than TLB_MAX_LIST: everything not global.
  * Requires: the page-table entries are changed already; cannot migrate.  Any
  *   interrupt state, spinlocks may be held.
- * Effects: one IPI to each target but this CPU; serves other CPUs' requests
+ * Effects: one IPI to each busy target but this CPU; serves other CPUs' requests
  *   while waiting.  Does not sleep.
  */
 void tlb_shootdown(const struct cpumask *targets, const vm_offset_t *va,
@@ -61,11 +62,29 @@ void tlb_flush_local(void);
 void tlb_poll(void);
 
 /*
- * The calling CPU joins: it goes online, so that requests reach it, and forgets
- * what requests before that have named.  On each CPU, once, interrupts
- * disabled, before it touches an address of slot 2.
+ * The calling CPU goes online, and is asked from now on.  On each CPU, once,
+ * interrupts disabled, before it touches an address of slot 2.
  */
 void tlb_cpu_start(void);
+
+/*
+ * The calling CPU is about to halt: nobody need ask it any more.  It then uses
+ * no address whose mapping can change until tlb_cpu_busy(), which flushes what
+ * it has missed.  tlb_wake() is for where an idle CPU may find itself awake.
+ * Interrupts disabled.
+ */
+void tlb_cpu_idle(void);
+void tlb_cpu_busy(void);
+
+static inline void
+tlb_wake(const struct cpu *self)
+{
+	if (self->tlb_idle)
+		tlb_cpu_busy();
+}
+
+/* The CPUs that would be asked now. */
+const struct cpumask *tlb_busy_cpus(void);
 
 /* The shootdown interrupt's handler. */
 void tlb_intr(void);

