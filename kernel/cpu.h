@@ -47,19 +47,25 @@ struct cpu {
 
 	/* This CPU only. */
 	struct thread *thread; /* the running one: see curthread */
-	uint32_t intr_depth;   /* interrupt handlers under way */
-	uint32_t spin_depth;   /* spinlocks held */
-	uint32_t spin_eflags;  /* flags to restore at depth 0 */
-	bool need_resched;     /* switch threads when next allowed */
-	bool tlb_idle;         /* see tlb_cpu_idle() */
+	union {
+		struct {
+			uint16_t intr_depth; /* interrupt handlers under way */
+			uint16_t spin_depth; /* spinlocks held */
+		};
+		uint32_t depths; /* 0: neither */
+	};
+	uint32_t spin_eflags; /* flags to restore at depth 0 */
+	bool need_resched;    /* switch threads when next allowed */
+	bool tlb_idle;        /* see tlb_cpu_idle() */
 	struct spinlock *spin_held[SPIN_MAX_HELD]; /* in order taken */
 	uint32_t counter[NCOUNTER];
 
 	/* This CPU only: the sf_buf layer's. */
-	struct sf_buf *sf_next, *sf_end; /* what it may take next */
+	struct sf_buf *sf_next, *sf_end; /* slots that it tries next */
 	struct sf_buf *sf_private;       /* its own slots; NULL: none */
-	int32_t sf_used; /* held buffers: taken here less freed here */
-	int32_t sf_peak; /* the largest sf_used has been */
+	/* Buffers that were taken here less those freed here: sf_peak is the
+	 * most that it has been, sf_room what it is less than that. */
+	int32_t sf_room, sf_peak;
 
 	/* Shootdown, see mm/tlb.c. */
 	_Atomic uint32_t tlb_asked __aligned(CACHE_LINE_BYTES); /* others set */
@@ -84,6 +90,21 @@ static inline unsigned
 curcpu_id(void)
 {
 	return (READ_CPU_WORD(offsetof(struct cpu, id)));
+}
+
+/* How many interrupt handlers are under way on this CPU, and how many spinlocks
+ * it holds.  Each is right for a thread that may migrate, too: only what the
+ * thread itself does makes it nonzero. */
+static inline unsigned
+cpu_intr_depth(void)
+{
+	return (READ_CPU_WORD(offsetof(struct cpu, depths)) & 0xffff);
+}
+
+static inline unsigned
+cpu_spin_depth(void)
+{
+	return (READ_CPU_WORD(offsetof(struct cpu, depths)) >> 16);
 }
 
 /* CPU number `id`; NULL if there is none. */

@@ -363,17 +363,15 @@ critical_exit(void)
 	}
 }
 
-/* Each field is read in one instruction: it is that of the CPU which runs this
- * thread now, and nothing but what the thread itself holds makes it nonzero. */
 void
 sched_assert_may_sleep(const char *why, unsigned spinlocks)
 {
 	const struct thread *td = curthread;
 
 	ASSERT(td != NULL, "sleep (%s) before threads run", why);
-	ASSERT(READ_CPU_WORD(offsetof(struct cpu, intr_depth)) == 0,
+	ASSERT(cpu_intr_depth() == 0,
 	    "sleep (%s) in an interrupt handler, on thread %s", why, td->name);
-	ASSERT(READ_CPU_WORD(offsetof(struct cpu, spin_depth)) == spinlocks,
+	ASSERT(cpu_spin_depth() == spinlocks,
 	    "sleep (%s) by thread %s with a spinlock held", why, td->name);
 	ASSERT(td->critnest == 0,
 	    "sleep (%s) by thread %s in a critical section", why, td->name);

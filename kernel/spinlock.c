@@ -69,6 +69,10 @@ drop_held(struct cpu *c, const struct spinlock *l)
 {
 	unsigned i = c->spin_depth;
 
+	if (__predict_true(i > 0 && c->spin_held[i - 1] == l)) {
+		c->spin_depth--; /* the usual order */
+		return;
+	}
 	do {
 		ASSERT(i > 0, "spinlock %s is not in CPU %u's list", l->name,
 		    c->id);
@@ -88,8 +92,9 @@ spin_lock(struct spinlock *l)
 	uint32_t eflags = intr_disable();
 	struct cpu *c = curcpu();
 
-	check_rank(c, l);
-	if (!acquire(l, c)) {
+	if (c->spin_depth != 0)
+		check_rank(c, l);
+	if (__predict_false(!acquire(l, c))) {
 		atomic_fetch_add(&l->contended, 1);
 		do {
 			cpu_pause();
@@ -143,8 +148,7 @@ spin_unlock(struct spinlock *l)
 bool
 spin_held(const struct spinlock *l)
 {
-	return (READ_CPU_WORD(offsetof(struct cpu, spin_depth)) != 0 &&
-	    load_relaxed(&l->owner) == curcpu());
+	return (cpu_spin_depth() != 0 && load_relaxed(&l->owner) == curcpu());
 }
 
 void

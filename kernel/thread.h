@@ -36,7 +36,7 @@ struct thread {
 
 	/* Written by the thread itself only. */
 	uint32_t critnest;    /* critical_enter() depth */
-	uint32_t pinned;      /* sched_pin() depth */
+	int16_t pinned;       /* sched_pin() depth */
 	int bound_cpu;        /* sched_bind()'s CPU, -1: none */
 	struct mtx *mtx_held; /* mutexes held, newest first */
 
@@ -143,26 +143,19 @@ void sched_panic_not_pinned(void) __noreturn;
 /*
  * Keep the calling thread on its present CPU until the matching unpin; calls
  * nest.  It may still be preempted, and may sleep.
+ * Requires: threads run.
  */
 static inline void
 sched_pin(void)
 {
-	struct thread *td = curthread;
-
-	if (__predict_true(td != NULL)) /* before threads there is one CPU */
-		td->pinned++;
+	curthread->pinned++;
 }
 
 static inline void
 sched_unpin(void)
 {
-	struct thread *td = curthread;
-
-	if (__predict_false(td == NULL))
-		return;
-	if (__predict_false(td->pinned == 0))
+	if (__predict_false(--curthread->pinned < 0))
 		sched_panic_not_pinned();
-	td->pinned--;
 }
 
 /* Is the calling thread unable to change CPU (pinned, bound or critical)? */

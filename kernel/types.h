@@ -50,6 +50,13 @@ typedef uint64_t nsec_t;       /* a time or a span, in nanoseconds */
 #define __printflike(fmt, args) __attribute__((format(printf, fmt, args)))
 #define __noinline __attribute__((noinline))
 #define __always_inline __attribute__((always_inline))
+/* Before a loop: n turns of it in one. */
+#ifdef __clang__
+#define UNROLL(n) _Pragma(UNROLL_WORDS(unroll n))
+#else
+#define UNROLL(n) _Pragma(UNROLL_WORDS(GCC unroll n))
+#endif
+#define UNROLL_WORDS(words) #words
 #define __predict_true(x) __builtin_expect(!!(x), 1)
 #define __predict_false(x) __builtin_expect(!!(x), 0)
 

@@ -137,6 +137,13 @@ intr_restore(uint32_t flags)
 		intr_enable();
 }
 
+/* The same where they are known to be enabled; intr_enable() ends it. */
+static inline void
+intr_disable_enabled(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
 static inline bool
 intr_enabled(void)
 {
@@ -283,6 +290,17 @@ ltr(uint16_t selector)
 		w_;                                  \
 	})
 
+/* Is it `v`?  By the flags, without a register. */
+#define CPU_WORD_IS(offset, v)                          \
+	({                                              \
+		bool same_;                             \
+		__asm__ volatile("cmpl %2, %%fs:%c1"    \
+				 : "=@cce"(same_)       \
+				 : "i"(offset), "ri"(v) \
+				 : "memory");           \
+		same_;                                  \
+	})
+
 /*
  * Add to a word of this CPU's struct cpu.  One instruction: neither an
  * interrupt nor a migration can come between its read and its write.
@@ -293,18 +311,58 @@ ltr(uint16_t selector)
 			 : "i"(offset), "ri"((uint32_t)(n)) \
 			 : "memory", "cc")
 
-/*
- * The same, and the value that the word had before.
- */
-#define FETCH_ADD_CPU_WORD(offset, n)                 \
+/* Take 1 off such a word.  Is it negative now? */
+#define DEC_CPU_WORD(offset)                          \
 	({                                            \
-		uint32_t w_ = (n);                    \
-		__asm__ volatile("xaddl %0, %%fs:%c1" \
-				 : "+r"(w_)           \
+		bool negative_;                       \
+		__asm__ volatile("decl %%fs:%c1"      \
+				 : "=@ccs"(negative_) \
 				 : "i"(offset)        \
-				 : "memory", "cc");   \
-		w_;                                   \
+				 : "memory");         \
+		negative_;                            \
 	})
+
+/*
+ * Locked operations whose flags say all that their callers want.  In C, those
+ * that also return the old value take two to four instructions more.
+ *   p: to a 32-bit object.
+ *   ATOMIC_CAS: change it from `from` to `to`; was it `from`?
+ *   ATOMIC_INC: add 1; is it negative now?
+ * Sequentially consistent.
+ */
+#define ATOMIC_CAS(p, from, to)                                            \
+	({                                                                 \
+		bool done_;                                                \
+		uint32_t from_ = (uint32_t)(from);                         \
+		__asm__ volatile("lock cmpxchgl %3, %1"                    \
+				 : "=@cce"(done_), "+m"(*(p)), "+a"(from_) \
+				 : "r"((uint32_t)(to))                     \
+				 : "memory");                              \
+		done_;                                                     \
+	})
+
+#define ATOMIC_INC(p)                                             \
+	({                                                        \
+		bool negative_;                                   \
+		__asm__ volatile("lock incl %1"                   \
+				 : "=@ccs"(negative_), "+m"(*(p)) \
+				 :                                \
+				 : "memory");                     \
+		negative_;                                        \
+	})
+
+/*
+ * Take 1 off the counter at `p`, and go to a label if it is negative now, or
+ * if it is not zero.
+ */
+#define ATOMIC_DEC(p, negative, not_zero)       \
+	__asm__ goto("lock decl %0\n\t"         \
+		     "js %l[" #negative "]\n\t" \
+		     "jnz %l[" #not_zero "]"    \
+		     :                          \
+		     : "m"(*(p))                \
+		     : "memory", "cc"           \
+		     : negative, not_zero)
 
 static inline vm_offset_t
 read_frame_pointer(void)

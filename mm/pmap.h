@@ -151,7 +151,11 @@ bool pte_cas(pt_entry_t *pte, uint64_t expect, uint64_t v);
  * the entry is not present, so nobody may need the mapping.
  *   pte_take: make it not present.  Returns the low half as it was, with the A
  *     that the processor had set until that instant.
- *   pte_put: the new entry, by its halves.  pte_put_back: the old one.
+ *   pte_put: the new entry, but for its bytes 5 to 7, which stay as they are.
+ *     address: bits 12 to 39 of the physical address in bits 8 to 31 and 0 to 7,
+ *     that is, what 2^8 times a 32-bit number gives by rotation.
+ *     low: bits 0 to 7.
+ *   pte_put_back: the old entry.
  * Counted as one write.
  */
 static inline uint32_t
@@ -162,13 +166,17 @@ pte_take(pt_entry_t *pte)
 }
 
 static inline void
-pte_put(pt_entry_t *pte, uint32_t low, uint32_t high)
+pte_put(pt_entry_t *pte, uint32_t address, uint8_t low)
 {
-	volatile uint32_t *half = (volatile uint32_t *)pte;
+	union {
+		uint32_t word;
+		uint8_t byte[4];
+	} half = {.word = address};
 
 	counter_inc(CTR_pte_writes);
-	half[1] = high;
-	half[0] = low; /* x86 keeps stores in order */
+	((volatile uint8_t *)pte)[sizeof(half)] = half.byte[0];
+	half.byte[0] = low;
+	*(volatile uint32_t *)pte = half.word; /* x86 keeps stores in order */
 }
 
 static inline void
@@ -177,14 +185,20 @@ pte_put_back(pt_entry_t *pte, uint32_t low)
 	*(volatile uint32_t *)pte = low;
 }
 
+/* Is A set?  The processor may set it at any time. */
+static inline bool
+pte_is_accessed(const pt_entry_t *pte)
+{
+	return ((load_folded((const _Atomic uint32_t *)pte) & PG_A) != 0);
+}
+
 /*
- * Clear a set A bit, in one locked operation.  A TLB may keep the translation:
- * only a flush that begins after this makes a clear A a proof.
+ * Clear A, in one locked operation.  A TLB may keep the translation: only a
+ * flush that begins after this makes a clear A a proof.  Not counted.
  */
 static inline void
 pte_clear_accessed(pt_entry_t *pte)
 {
-	counter_inc(CTR_pte_writes);
 	(void)__atomic_and_fetch((volatile uint32_t *)pte, ~(uint32_t)PG_A,
 	    __ATOMIC_SEQ_CST);
 }

@@ -138,32 +138,35 @@ assert_may_sleep(int flags)
 {
 	if ((flags & SFB_NOWAIT) != 0)
 		return;
-	ASSERT(READ_CPU_WORD(offsetof(struct cpu, intr_depth)) == 0,
+	ASSERT(cpu_intr_depth() == 0,
 	    "sf_buf_alloc: without SFB_NOWAIT in an interrupt handler");
-	ASSERT(READ_CPU_WORD(offsetof(struct cpu, spin_depth)) == 0,
+	ASSERT(cpu_spin_depth() == 0,
 	    "sf_buf_alloc: without SFB_NOWAIT, holding a spinlock");
+	ASSERT(intr_enabled(),
+	    "sf_buf_alloc: without SFB_NOWAIT, interrupts disabled");
 }
 
 /*
  * Map `m` by a clean slot.  NULL if there is none, or if another was faster and
  * the page has a slot now.
- *   more: look further than what this CPU has in hand.
  */
-static inline __always_inline struct sf_buf *
-map_new(struct vm_page *m, const void *caller, bool more)
+static struct sf_buf *
+map_new(struct vm_page *m, const void *caller)
 {
 	uint32_t flags = intr_disable();
 	struct sf_buf *sf = sf_window_take();
 
-	if (sf == NULL && more)
-		sf = sf_window_take_more();
-	if (__predict_true(sf != NULL))
-		slot_install(sf, m, caller);
-	intr_restore(flags);
-	if (__predict_false(sf != NULL && !slot_publish(sf, m))) {
-		sf_buf_unhold(sf);
-		sf = NULL;
+	if (sf != NULL) {
+		slot_install(sf, sf->pte, m);
+		sf->caller = caller;
+		if (slot_publish(sf, m)) {
+			slot_unmark_held(sf);
+		} else {
+			sf_window_let_go(sf);
+			sf = NULL;
+		}
 	}
+	intr_restore(flags);
 	return (sf);
 }
 
@@ -179,7 +182,7 @@ map_in_plenty(struct vm_page *m, const void *caller)
 			if (sf == NULL)
 				cpu_pause(); /* it is being taken */
 		} else {
-			sf = map_new(m, caller, true);
+			sf = map_new(m, caller);
 			if (sf == NULL && load_relaxed(&m->sf) == NULL)
 				return (NULL);
 		}
@@ -187,12 +190,23 @@ map_in_plenty(struct vm_page *m, const void *caller)
 	return (sf);
 }
 
-/* Whatever it takes. */
-static __noinline struct sf_buf *
-map_slowly(struct vm_page *m, int flags, const void *caller)
+/*
+ * Whatever it takes.
+ *   marked: a slot to let go of before, with interrupts disabled; or NULL.
+ * Called last by sf_buf_map(), so it returns to that one's caller.
+ */
+static __noinline __regargs struct sf_buf *
+map_slowly(struct vm_page *m, int flags, struct sf_buf *marked)
 {
-	struct sf_buf *sf = map_in_plenty(m, caller);
+	const void *caller = __builtin_return_address(0);
+	struct sf_buf *sf;
 
+	if (marked != NULL) {
+		sf_window_let_go(marked);
+		intr_enable();
+	}
+	assert_may_sleep(flags);
+	sf = map_in_plenty(m, caller);
 	if (sf != NULL)
 		return (sf);
 	if ((flags & SFB_NOWAIT) != 0 && sf_idle_none() &&
@@ -203,20 +217,43 @@ map_slowly(struct vm_page *m, int flags, const void *caller)
 	return (sf_wait_alloc(&m, &sf, 1, flags, caller) ? sf : NULL);
 }
 
+/*
+ * The way of nearly every miss.  Who may sleep has interrupts enabled, so there
+ * is no need to save their state.  All calls are last ones, for a function that
+ * calls nothing needs no frame: see the Makefile.
+ */
 __regargs struct sf_buf *
 sf_buf_map(struct vm_page *m, int flags)
 {
-	const void *caller = __builtin_return_address(0);
 	struct sf_buf *sf;
+	pt_entry_t *pte;
 
-	assert_may_sleep(flags);
-	if (__predict_true(load_relaxed(&sf_buf_control.scarce) == 0 &&
-		load_relaxed(&m->sf) == NULL)) {
-		sf = map_new(m, caller, false);
-		if (__predict_true(sf != NULL))
-			return (sf);
+	if ((flags & SFB_NOWAIT) != 0 ||
+	    __predict_false(!CPU_WORD_IS(offsetof(struct cpu, depths), 0)))
+		return (map_slowly(m, flags, NULL));
+	intr_disable_enabled();
+	do {
+		if (__predict_false(!sf_window_next(&sf))) {
+			intr_enable();
+			return (map_slowly(m, flags, NULL));
+		}
+	} while (__predict_false(load_folded(&sf->recent) != 0 ||
+	    !slot_mark(sf)));
+	pte = sf->pte;
+	if (!sf_window_take_entry(sf, pte))
+		return (map_slowly(m, flags, sf));
+	slot_forget_page(sf);
+	slot_install(sf, pte, m);
+	sf->caller = __builtin_return_address(0);
+	if (__predict_false(!slot_publish(sf, m)))
+		return (map_slowly(m, flags, sf));
+	atomic_fetch_add(&sf->state, 1 - SF_MARK);
+	if (__predict_false(DEC_CPU_WORD(offsetof(struct cpu, sf_room)))) {
+		intr_enable();
+		return (sf_buf_new_peak(sf));
 	}
-	return (map_slowly(m, flags, caller));
+	intr_enable();
+	return (sf);
 }
 
 __regargs void
@@ -224,7 +261,8 @@ sf_buf_unhold(struct sf_buf *sf)
 {
 	if (atomic_fetch_sub(&sf->state, 1) != 1)
 		return;
-	(void)FETCH_ADD_CPU_WORD(offsetof(struct cpu, sf_used), (uint32_t)-1);
+	if (sf_buf_is_shared(sf))
+		sf_buf_count_unused();
 	if (atomic_load(&sf_buf_control.scarce) != 0)
 		sf_buf_idle(sf);
 }
@@ -301,7 +339,7 @@ sf_buf_process_page(struct vm_page *m, void (*fn)(struct sf_buf *sf))
 			continue;
 		holders = atomic_fetch_add(&sf->state, 1);
 		if (holders == 0)
-			sf_buf_count_used();
+			sf_buf_count_used(sf);
 		if (holders >= 0 && load_relaxed(&sf->page) == m) {
 			fn(sf);
 			any = true;

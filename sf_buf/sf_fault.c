@@ -78,7 +78,7 @@ explain_private(vm_offset_t va)
 		    curcpu_id());
 	else
 		kprintf("  sf_buf: %s", mistake(index));
-	print_slot(sf, load_relaxed(&sf->state) > (sf_window.strict ? 0 : 1));
+	print_slot(sf, load_relaxed(&sf->state) > 0);
 }
 
 void

@@ -11,8 +11,8 @@
  * and the search for a slot are both short.  Neighbouring frames get
  * neighbouring slots.
  *
- * `state` counts holders above that of an idle slot; SF_MARK makes it negative
- * while the page is being replaced.
+ * `state` counts holders; SF_MARK makes it negative while the page is being
+ * replaced.
  *
  * I1  While a slot is held, page and entry do not change.
  * I2  `page` is the page that the entry maps, unless the slot is marked.  A
@@ -53,12 +53,7 @@ _Static_assert(SF_BUFS_PRIVATE + MAXCPU * SLOTS * sizeof(struct sf_buf) <=
 	SF_BUFS_BASE + SF_BUFS_BYTES,
     "every CPU's slots fit");
 
-/* Fixed by sf_private_init(). */
-static unsigned nwindows;
-/* `state` of a slot that nobody holds: 1, so that the last free of a private
- * slot is not taken for one that somebody may wait for; strict mode: 0, so
- * that it is. */
-static int32_t idle_state;
+static unsigned nwindows; /* fixed by sf_private_init() */
 
 static struct sf_buf *
 first_slot(unsigned cpu)
@@ -80,16 +75,15 @@ init_slots(struct sf_buf *slot)
 	vm_offset_t window = PRIVATE_BASE + cpu * PRIVATE_STRIDE;
 
 	for (unsigned i = 0; i < SLOTS; i++) {
-		slot[i].kva = window + i * PAGE_SIZE;
-		slot[i].pte = pmap_cpu_pte(cpu_by_id(cpu), slot[i].kva);
-		store_relaxed(&slot[i].state, idle_state);
+		vm_offset_t kva = window + i * PAGE_SIZE;
+
+		slot_init(&slot[i], kva, pmap_cpu_pte(cpu_by_id(cpu), kva));
 	}
 }
 
 int
 sf_private_init(unsigned ncpus)
 {
-	idle_state = sf_window.strict ? 0 : 1;
 	/* Strict mode: even slots only, a hole after each. */
 	sf_buf_control.private_mask =
 	    (SLOTS - 1 - sf_window.strict) * sizeof(struct sf_buf);
@@ -104,44 +98,20 @@ sf_private_init(unsigned ncpus)
 	return (0);
 }
 
-__regargs void
-sf_buf_private_unhold(struct sf_buf *sf)
-{
-	if (atomic_fetch_sub(&sf->state, 1) == 1)
-		sf_buf_private_idle(sf);
-}
-
-/* A reference to the slot, if it maps `m`. */
-static bool
-try_hit(struct sf_buf *sf, const struct vm_page *m)
-{
-	if (load_relaxed(&sf->page) != m)
-		return (false);
-	if (atomic_fetch_add(&sf->state, 1) >= 0 &&
-	    load_relaxed(&sf->page) == m)
-		return (true);
-	sf_buf_private_unhold(sf);
-	return (false);
-}
-
 /* The slot for `m`, if nobody holds it. */
 static inline bool
-try_take(struct sf_buf *sf, struct vm_page *m, const void *caller)
+try_take(struct sf_buf *sf, struct vm_page *m)
 {
-	int32_t idle = idle_state;
+	pt_entry_t *pte = sf->pte;
 	uint32_t low;
 
-	if (load_relaxed(&sf->state) != idle ||
-	    !atomic_compare_exchange_strong(&sf->state, &idle, SF_MARK))
+	if (!slot_mark(sf))
 		return (false);
-	low = pte_take(sf->pte);
-	slot_put_pte(sf, m);
-	if ((low & PG_A) != 0)
+	low = pte_take(pte);
+	slot_install(sf, pte, m);
+	if (__predict_true((low & PG_A) != 0))
 		tlb_flush_page(sf->kva);
-	sf->caller = caller;
-	store_relaxed(&sf->page, m);
-	atomic_fetch_add(&sf->state, idle_state + 1 - SF_MARK);
-	counter_inc(CTR_sf_miss);
+	atomic_fetch_add(&sf->state, 1 - SF_MARK);
 	return (true);
 }
 
@@ -156,25 +126,44 @@ candidate(struct sf_buf *slots, const struct vm_page *m, unsigned i)
 	return (&slots[(first + i * step) % SLOTS]);
 }
 
-/* The page's first slot is neither the page's nor idle, or all is unusual. */
-static __noinline struct sf_buf *
-map_elsewhere(struct vm_page *m, int flags, const void *caller)
+/* A shared buffer that somebody holds does as well. */
+static inline bool
+has_held_buffer(const struct vm_page *m)
+{
+	const struct sf_buf *sf = load_relaxed(&m->sf);
+
+	return (__predict_false(sf != NULL) && load_relaxed(&sf->state) > 0);
+}
+
+/*
+ * The page's first slot is neither the page's nor idle, or something is
+ * unusual.
+ */
+__regargs struct sf_buf *
+sf_buf_map_elsewhere(struct vm_page *m, int flags)
 {
 	struct sf_buf *slots = curcpu()->sf_private;
 
-	for (unsigned i = 0; slots != NULL && i < PROBES; i++) {
+	sf_buf_check_private(flags);
+	if (has_held_buffer(m)) {
+		struct sf_buf *sf = sf_buf_hit(m);
+
+		if (sf != NULL)
+			return (sf);
+	}
+	for (unsigned i = 0; i < PROBES; i++) {
 		struct sf_buf *sf = candidate(slots, m, i);
 
-		if (try_hit(sf, m)) {
-			counter_inc(CTR_sf_hit);
+		if (sf_buf_private_hit(sf, m))
+			return (sf);
+	}
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct sf_buf *sf = candidate(slots, m, i);
+
+		if (try_take(sf, m)) {
+			sf->caller = __builtin_return_address(0);
 			return (sf);
 		}
-	}
-	for (unsigned i = 0; slots != NULL && i < PROBES; i++) {
-		struct sf_buf *sf = candidate(slots, m, i);
-
-		if (try_take(sf, m, caller))
-			return (sf);
 	}
 	/* All held: the shared window helps. */
 	return (sf_buf_alloc(m, flags & ~SFB_CPUPRIVATE));
@@ -190,39 +179,21 @@ sf_buf_check_private(int flags)
 }
 
 __regargs struct sf_buf *
-sf_buf_map_private(struct vm_page *m, int flags)
+sf_buf_map_private(struct vm_page *m, int flags, struct sf_buf *slot)
 {
-	const void *caller = __builtin_return_address(0);
-	struct sf_buf *sf = load_relaxed(&m->sf);
-	const struct thread *td = curthread;
-	vm_offset_t slots;
-
-	if (__predict_false((flags & ~(SFB_CATCH | SFB_NOWAIT)) !=
-		    SFB_CPUPRIVATE ||
-		td == NULL || td->pinned == 0))
-		sf_buf_check_private(flags);
-	/* A shared buffer that somebody holds does as well. */
-	if (__predict_false(sf != NULL && load_relaxed(&sf->state) > 0)) {
-		sf = sf_buf_hit(m);
-		if (sf != NULL)
-			return (sf);
-	}
-	slots = READ_CPU_WORD(offsetof(struct cpu, sf_private));
-	sf = sf_buf_private_slot(slots, m);
-	if (__predict_true(slots != 0 && load_relaxed(&sf->page) != m &&
-		try_take(sf, m, caller)))
-		return (sf);
-	return (map_elsewhere(m, flags, caller));
+	if (has_held_buffer(m) || __predict_false(!try_take(slot, m)))
+		return (sf_buf_map_elsewhere(m, flags));
+	slot->caller = __builtin_return_address(0);
+	return (slot);
 }
 
 /* The last free in strict mode: nothing may be reached through it. */
-static void
-unmap(struct sf_buf *sf, const void *freer)
+void
+sf_private_unmap(struct sf_buf *sf, const void *freer)
 {
 	struct cpumask owner = {0};
-	int32_t idle = 0;
 
-	if (!atomic_compare_exchange_strong(&sf->state, &idle, SF_MARK))
+	if (!slot_mark(sf))
 		return;
 	(void)pte_take(sf->pte);
 	sf->freer = freer;
@@ -236,21 +207,13 @@ unmap(struct sf_buf *sf, const void *freer)
 	atomic_fetch_add(&sf->state, -SF_MARK);
 }
 
-__regargs void
-sf_buf_private_idle(struct sf_buf *sf)
-{
-	if (!sf_window.strict)
-		sf_buf_panic(sf, "sf_buf_free: nobody holds it");
-	unmap(sf, __builtin_return_address(0));
-}
-
 bool
 sf_private_process_page(struct vm_page *m, void (*fn)(struct sf_buf *sf))
 {
 	bool any = false;
 
 	for (struct sf_buf *sf = first_slot(0); sf < first_slot(nwindows); sf++)
-		if (try_hit(sf, m)) {
+		if (sf_buf_private_hit(sf, m)) {
 			fn(sf);
 			sf_buf_free(sf);
 			any = true;

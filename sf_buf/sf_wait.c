@@ -18,6 +18,7 @@
 #include "kernel/panic.h"
 #include "kernel/sleepq.h"
 #include "sf_buf/sf_idle.h"
+#include "sf_buf/sf_private.h"
 #include "sf_buf/sf_window.h"
 
 /* On the stack of whoever allocates, and what it sleeps on. */
@@ -166,6 +167,11 @@ idle_locked(struct sf_buf *sf)
 __regargs void
 sf_buf_idle(struct sf_buf *sf)
 {
+	if (!sf_buf_is_shared(sf)) {
+		if (sf_window.strict)
+			sf_private_unmap(sf, __builtin_return_address(0));
+		return;
+	}
 	spin_lock(&sf_window_lock);
 	if (load_relaxed(&sf_buf_control.scarce) != 0 &&
 	    load_relaxed(&sf->state) == 0) {
@@ -183,7 +189,7 @@ drop_locked(struct sf_buf *sf)
 {
 	if (sf_buf_is_direct(sf) || atomic_fetch_sub(&sf->state, 1) != 1)
 		return;
-	(void)FETCH_ADD_CPU_WORD(offsetof(struct cpu, sf_used), (uint32_t)-1);
+	sf_buf_count_unused();
 	idle_locked(sf);
 }
 
@@ -272,12 +278,14 @@ install_missing(struct request *r)
 
 			if (sf == NULL)
 				return (false);
-			slot_install(sf, m, r->caller);
+			slot_install(sf, sf->pte, m);
+			sf->caller = r->caller;
 			if (slot_publish(sf, m)) {
+				slot_unmark_held(sf);
 				r->sf[i] = sf;
 				wake_sharers(m);
 			} else {
-				drop_locked(sf);
+				give_up(sf);
 			}
 		}
 	}
@@ -353,7 +361,9 @@ fulfil_run(struct request *r)
 	while ((sf = uncollect(r)) != NULL) {
 		unsigned i = (unsigned)(sf - r->run);
 
-		slot_install(sf, r->page[i], r->caller);
+		slot_install(sf, sf->pte, r->page[i]);
+		sf->caller = r->caller;
+		slot_unmark_held(sf);
 		r->sf[i] = sf;
 	}
 	return (true);

@@ -25,15 +25,16 @@
  */
 #define SWEEP_MAX 4096
 
-/* Sweep ahead when 1 / LOW_WATER of a harvest is left: 9 percent, so that a
- * round serves at least 1 / 1.1 of the idle slots. */
+/*
+ * Sweep ahead when 1 / LOW_WATER of a harvest is left, or in the hands of the CPU
+ * that takes the last: 9 percent, so that a round serves at least 1 / 1.1 of
+ * the idle slots.
+ */
 #define LOW_WATER 11
 
-/*
- * Slots that a CPU takes from the harvest at once: with 64 the lock costs each
- * miss two or three instructions.
- */
-#define CHUNK 64
+/* The most slots that a CPU gets to try at once: with 128 the lock costs each
+ * miss two instructions.  In a small window it gets 1 / LOW_WATER. */
+#define CHUNK 128
 
 struct sf_window sf_window;
 struct sf_buf_control sf_buf_control;
@@ -43,7 +44,6 @@ struct spinlock sf_window_lock = SPINLOCK_INITIALIZER("sf_buf", RANK_SF_BUF);
 struct stretch {
 	uint32_t first, left;
 	uint32_t swept; /* how many it was, all in all */
-	uint32_t idle;  /* that the sweep found idle */
 };
 
 /* Under the lock. */
@@ -57,9 +57,7 @@ static struct {
 	 * than fit mean that it flushes everything. */
 	vm_offset_t va[TLB_MAX_LIST];
 	uint32_t nva;
-	uint32_t lap;      /* slots swept since a lap around the window began */
-	uint32_t lap_idle; /* of which were idle */
-	uint32_t peak;     /* the largest sum of held buffers seen */
+	uint32_t peak; /* the largest sum of held buffers seen */
 } sweeps;
 
 /* Numbers wrap soon after the start, so that it is seen to work. */
@@ -68,7 +66,7 @@ static struct {
 bool
 sf_window_needs_flush(const struct sf_buf *sf)
 {
-	return (!sf_window_is_over(load_relaxed(&sf->round)));
+	return (!sf_window_is_over(sf));
 }
 
 /* --- one slot --- */
@@ -97,14 +95,16 @@ stamp_locked(struct sf_buf *sf)
 void
 sf_window_sweep_one_locked(struct sf_buf *sf)
 {
-	bool used = (*(volatile uint32_t *)sf->pte & PG_A) != 0;
+	bool used = pte_is_accessed(sf->pte);
 
 	store_relaxed(&sf->recent, 0);
-	if (!used && sf_window_is_over(load_relaxed(&sf->round)))
+	if (!used && sf_window_is_over(sf))
 		return;
 	stamp_locked(sf);
-	if (used)
+	if (used) {
+		counter_inc(CTR_pte_writes);
 		pte_clear_accessed(sf->pte);
+	}
 }
 
 /* Begin the round that all stamped slots wait for. */
@@ -120,58 +120,61 @@ start_round_locked(void)
 
 /* --- sweeps --- */
 
-static inline struct sf_buf *
-next_slot(struct sf_buf *sf)
-{
-	sf++;
-	return (sf == sf_window.slot + sf_window.nslots ? sf_window.slot : sf);
-}
+/* Slots whose entries lie side by side, in one page of them. */
+#define PT_SLOTS (PAGE_SIZE / sizeof(pt_entry_t))
 
 /*
- * Clear A, and stamp, every idle slot of a stretch, for one round that will flush
- * everything.
+ * Clear A in n such slots, held or not, and stamp them with the round that
+ * will begin after it.
+ * Returns whether any needs that round.
  */
-static void
-sweep_stretch_locked(struct stretch *s)
+static inline bool
+sweep_slots_locked(struct sf_buf *sf, uint32_t n)
 {
-	struct sf_buf *sf = &sf_window.slot[s->first];
-	uint32_t idle = 0, used = 0, round = sweeps.round + 1;
+	uint32_t round = sweeps.round + 1, unused = 0, pending = 0;
+	pt_entry_t *pte = sf->pte;
 
-	for (uint32_t i = s->swept; i != 0; i--, sf = next_slot(sf)) {
-		if (load_relaxed(&sf->state) != 0)
-			continue;
-		idle++;
+	UNROLL(4)
+	for (const struct sf_buf *end = sf + n; sf != end; sf++, pte++) {
 		store_relaxed(&sf->recent, 0);
-		if ((*(volatile uint32_t *)sf->pte & PG_A) != 0) {
+		if (__predict_true(pte_is_accessed(pte))) {
 			store_release(&sf->round, round);
-			pte_clear_accessed(sf->pte);
-			used++;
-		} else if (!sf_window_is_over(load_relaxed(&sf->round))) {
+			pte_clear_accessed(pte);
+			continue;
+		}
+		unused++;
+		if (!sf_window_is_over(sf)) {
 			store_release(&sf->round, round);
-			used++;
+			pending++;
 		}
 	}
-	s->idle = idle;
-	if (used != 0)
-		sweeps.nva = TLB_MAX_LIST + 1;
+	counter_add(CTR_pte_writes, n - unused);
+	return (unused != n || pending != 0);
 }
 
-/* Sweep what follows the harvest, and start the round. */
+/* Sweep what follows the harvest, for a round that flushes everything, and start
+ * that. */
 static void
 sweep_ahead_locked(void)
 {
 	struct stretch *h = &sweeps.harvest, *a = &sweeps.ahead;
+	bool any = sweeps.nva != 0;
 
 	a->first = (h->first + h->left) % sf_window.nslots;
 	a->left = a->swept = MIN(SWEEP_MAX, sf_window.nslots - h->left);
-	sweep_stretch_locked(a);
+	for (uint32_t done = 0, n; done != a->swept; done += n) {
+		uint32_t i = (a->first + done) % sf_window.nslots;
+
+		n = MIN(a->swept - done, PT_SLOTS - i % PT_SLOTS);
+		n = MIN(n, sf_window.nslots - i);
+		any |= sweep_slots_locked(&sf_window.slot[i], n);
+	}
 	counter_inc(CTR_sf_sweeps);
-	if (sweeps.nva != 0) {
+	if (any) {
+		sweeps.nva = TLB_MAX_LIST + 1;
 		sweeps.gen = start_round_locked();
 		sweeps.pending = true;
 	}
-	sweeps.lap += a->swept;
-	sweeps.lap_idle += a->idle;
 }
 
 static void
@@ -184,62 +187,73 @@ finish_round_locked(void)
 	store_release(&sf_buf_control.rounds_done, sweeps.round);
 }
 
-/* The next harvest: made ahead, or made now. */
+/* The next harvest: made ahead, or made now; unless it is not worth it. */
 static void
 next_harvest_locked(void)
 {
+	uint32_t idle = sf_window.nslots - sf_window_note_used_locked();
+
+	if (sf_idle_is_scarce(idle)) {
+		sf_idle_enter_locked();
+		return;
+	}
 	if (sweeps.ahead.left == 0)
 		sweep_ahead_locked();
 	finish_round_locked();
 	sweeps.harvest = sweeps.ahead;
 	sweeps.ahead.left = 0;
-	if (sweeps.harvest.idle == 0)
-		sweeps.harvest.left = 0;
-	if (sweeps.lap >= sf_window.nslots) {
-		if (sf_idle_is_scarce(sweeps.lap_idle))
-			sf_idle_enter_locked();
-		sweeps.lap = sweeps.lap_idle = 0;
-	}
 }
 
-/* Give this CPU the next chunk.  False when slots are scarce. */
+/* Give this CPU more slots to try.  False when slots are scarce.  Interrupts are
+ * disabled. */
 static bool
-refill(struct cpu *c)
+refill(void)
 {
 	struct stretch *h = &sweeps.harvest;
-	uint32_t n;
+	struct cpu *c = curcpu();
+	uint32_t n = 0, few;
 
 	spin_lock(&sf_window_lock);
 	while (h->left == 0 && load_relaxed(&sf_buf_control.scarce) == 0)
 		next_harvest_locked();
-	if (load_relaxed(&sf_buf_control.scarce) != 0) {
-		c->sf_next = c->sf_end = NULL;
-		spin_unlock(&sf_window_lock);
-		return (false);
-	}
-	n = MIN(MIN(CHUNK, h->left), sf_window.nslots - h->first);
-	c->sf_next = &sf_window.slot[h->first];
-	c->sf_end = c->sf_next + n;
-	h->first = (h->first + n) % sf_window.nslots;
-	h->left -= n;
-	if (h->left <= h->swept / LOW_WATER && sweeps.ahead.left == 0) {
-		sf_window_note_used_locked();
-		sweep_ahead_locked();
+	if (load_relaxed(&sf_buf_control.scarce) == 0) {
+		few = h->swept / LOW_WATER;
+		n = MIN(MIN(CHUNK, few), h->left);
+		n = MIN(n, sf_window.nslots - h->first);
+		c->sf_next = &sf_window.slot[h->first];
+		c->sf_end = c->sf_next + n;
+		h->left -= n;
+		h->first += n;
+		if (h->first == sf_window.nslots)
+			h->first = 0;
+		if (h->left + n <= few && sweeps.ahead.left == 0)
+			sweep_ahead_locked();
 	}
 	spin_unlock(&sf_window_lock);
-	return (true);
+	return (n != 0);
 }
 
 struct sf_buf *
-sf_window_take_more(void)
+sf_window_take(void)
 {
 	/* CPUs that keep using what was swept could go on for ever. */
-	uint32_t tries = 2 * (sf_window.nslots / CHUNK + 1);
-	struct sf_buf *sf = NULL;
+	for (uint32_t tries = 2 * sf_window.nslots; tries != 0; tries--) {
+		struct sf_buf *sf;
 
-	while (sf == NULL && tries-- != 0 && refill(curcpu()))
-		sf = sf_window_take();
-	return (sf);
+		if (!sf_window_next(&sf)) {
+			if (!refill())
+				return (NULL);
+			continue;
+		}
+		if (load_relaxed(&sf->recent) != 0 || !slot_mark(sf))
+			continue;
+		if (sf_window_take_entry(sf, sf->pte)) {
+			slot_forget_page(sf);
+			return (sf);
+		}
+		sf_window_let_go(sf);
+	}
+	return (NULL);
 }
 
 /* --- for sf_idle.c and sf_wait.c --- */
@@ -249,7 +263,6 @@ sf_window_reset_locked(void)
 {
 	finish_round_locked();
 	sweeps.harvest.left = sweeps.ahead.left = 0;
-	sweeps.lap = sweeps.lap_idle = 0;
 }
 
 void
@@ -275,14 +288,20 @@ sf_window_flush_locked(void)
 
 /* --- how many are held --- */
 
-__regargs void
-sf_buf_new_peak(int32_t used)
+/* A CPU's room is below 0 from the moment at which it holds more than ever until
+ * this; or for longer, if the thread has moved in between. */
+__regargs struct sf_buf *
+sf_buf_new_peak(struct sf_buf *sf)
 {
 	uint32_t flags = intr_disable();
 	struct cpu *c = curcpu();
 
-	c->sf_peak = MAX(c->sf_peak, used);
+	if (c->sf_room < 0) {
+		c->sf_peak -= c->sf_room;
+		c->sf_room = 0;
+	}
 	intr_restore(flags);
+	return (sf);
 }
 
 static uint32_t
@@ -291,28 +310,37 @@ sum(bool of_peaks)
 	int32_t n = 0;
 	unsigned cpu;
 
-	CPUMASK_FOREACH(cpu, cpu_online())
-		n += of_peaks ? cpu_by_id(cpu)->sf_peak :
-				cpu_by_id(cpu)->sf_used;
+	CPUMASK_FOREACH(cpu, cpu_online()) {
+		const struct cpu *c = cpu_by_id(cpu);
+		int32_t used = c->sf_peak - c->sf_room;
+
+		n += of_peaks ? MAX(c->sf_peak, used) : used;
+	}
 	return ((uint32_t)MAX(n, 0));
 }
 
 uint32_t
 sf_window_used(void)
 {
-	return (MIN(sum(false), sf_window.nslots));
+	uint32_t used = sum(false);
+
+	return (MIN(used, sf_window.nslots));
 }
 
-void
+uint32_t
 sf_window_note_used_locked(void)
 {
-	sweeps.peak = MAX(sweeps.peak, sf_window_used());
+	uint32_t used = sf_window_used();
+
+	sweeps.peak = MAX(sweeps.peak, used);
+	return (used);
 }
 
 void
 sf_window_peak(uint32_t *least, uint32_t *most)
 {
-	*most = MIN(sum(true), sf_window.nslots);
+	*most = sum(true);
+	*most = MIN(*most, sf_window.nslots);
 	*least = cpu_count() == 1 ? *most : MIN(sweeps.peak, *most);
 }
 
@@ -328,14 +356,13 @@ sf_window_init(uint32_t nslots, bool strict)
 	if (!pmap_grow(WINDOW_BASE, nslots * stride) ||
 	    !kmem_alloc_at(SF_BUFS_BASE, nslots * sizeof(*slot)))
 		return (ENOMEM);
-	sf_buf_control.pte_high =
-	    (uint32_t)(pmap_make_pte(0, VM_PROT_WRITE) >> 32);
 	sf_window.slot = slot;
 	sf_window.nslots = nslots;
 	sf_window.strict = strict;
 	for (uint32_t i = 0; i < nslots; i++) {
-		slot[i].kva = WINDOW_BASE + i * stride * PAGE_SIZE;
-		slot[i].pte = pmap_pte(slot[i].kva);
+		vm_offset_t kva = WINDOW_BASE + i * stride * PAGE_SIZE;
+
+		slot_init(&slot[i], kva, pmap_pte(kva));
 		store_relaxed(&slot[i].round, FIRST_ROUND);
 	}
 	sweeps.round = FIRST_ROUND;

@@ -26,60 +26,58 @@ int sf_window_init(uint32_t nslots, bool strict);
 /* Is a round over?  Numbers wrap: of an idle slot that half of all rounds have
  * passed by this says no, and the next sweep includes it. */
 static inline bool
-sf_window_is_over(uint32_t round)
+sf_window_is_over(const struct sf_buf *sf)
 {
-	return ((int32_t)(round - load_acquire(&sf_buf_control.rounds_done)) <=
-	    0);
+	uint32_t done = load_relaxed(&sf_buf_control.rounds_done);
+
+	return ((int32_t)(done - load_folded(&sf->round)) >= 0);
+}
+
+/* The next slot that this CPU has to try; false when it has none.  Requires:
+ * interrupts disabled. */
+static inline bool
+sf_window_next(struct sf_buf **sf)
+{
+	vm_offset_t next = READ_CPU_WORD(offsetof(struct cpu, sf_next));
+
+	if (__predict_false(CPU_WORD_IS(offsetof(struct cpu, sf_end), next)))
+		return (false);
+	ADD_CPU_WORD(offsetof(struct cpu, sf_next), sizeof(struct sf_buf));
+	*sf = (struct sf_buf *)next;
+	return (true);
 }
 
 /*
- * Take an idle slot if it is clean.  First the entry, then the judgement: A is
- * the one of the instant at which the entry went, and the round, read after, is
- * the one of whoever cleared it.
+ * Take a marked slot's entry, if the slot is clean; else nothing has happened.
+ * First the entry, then the judgement: A is the one of the instant at which the
+ * entry went, and the round, read after, is the one of whoever cleared it.
  */
-static inline __always_inline bool
-sf_window_try_take(struct sf_buf *sf)
+static inline bool
+sf_window_take_entry(const struct sf_buf *sf, pt_entry_t *pte)
 {
-	uint32_t low;
+	uint32_t low = pte_take(pte);
 
-	if (!slot_mark(sf))
-		return (false);
-	low = pte_take(sf->pte);
-	if (__predict_true((low & PG_A) == 0 &&
-		sf_window_is_over(load_relaxed(&sf->round)))) {
-		slot_forget_page(sf);
+	if (__predict_true((low & PG_A) == 0 && sf_window_is_over(sf)))
 		return (true);
-	}
-	pte_put_back(sf->pte, low);
-	if (slot_unmark(sf) && atomic_load(&sf_buf_control.scarce) != 0)
-		sf_buf_idle(sf);
+	pte_put_back(pte, low);
 	return (false);
 }
 
-/*
- * A slot for a new page: marked, clean, its entry taken, its old page gone.
- * sf_window_take() looks at what this CPU has in hand; sf_window_take_more()
- * gets it more.
- * Requires: interrupts disabled; not scarce.
- * Return NULL when there is none in hand; when the slots have become scarce, or
- *   will not come clean.
- * Effects of the second: may sweep, with TLB IPIs, and wait for a round.
- */
-static inline __always_inline struct sf_buf *
-sf_window_take(void)
+/* Let a marked slot go that still has its entry. */
+static inline void
+sf_window_let_go(struct sf_buf *sf)
 {
-	struct cpu *c = curcpu();
-	struct sf_buf *sf;
-
-	while ((sf = c->sf_next) != c->sf_end) {
-		c->sf_next = sf + 1;
-		if (load_relaxed(&sf->recent) == 0 && sf_window_try_take(sf))
-			return (sf);
-	}
-	return (NULL);
+	if (slot_unmark(sf) && atomic_load(&sf_buf_control.scarce) != 0)
+		sf_buf_idle(sf);
 }
 
-struct sf_buf *sf_window_take_more(void);
+/*
+ * Get a slot for a new page: marked, clean, its entry taken, its old page gone.
+ * Requires: interrupts disabled.
+ * Returns NULL when the slots are or have become scarce, or will not come clean.
+ * Effects: may sweep, with TLB IPIs, and wait for a round.
+ */
+struct sf_buf *sf_window_take(void);
 
 /*
  * Take a marked slot's entry and page away.  The slot may then need a flush.
@@ -105,9 +103,9 @@ void sf_window_flush_locked(void);
  * the lock. */
 void sf_window_reset_locked(void);
 
-/* Buffers that are held now; and note it, for the peak. */
+/* Buffers that are held now; the second notes it, for the peak. */
 uint32_t sf_window_used(void);
-void sf_window_note_used_locked(void);
+uint32_t sf_window_note_used_locked(void);
 
 /* What lies below and above the most buffers that were ever held. */
 void sf_window_peak(uint32_t *least, uint32_t *most);

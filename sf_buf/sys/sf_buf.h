@@ -22,6 +22,7 @@ enum {
 	SFB_NOWAIT = 4,     /* never sleep */
 	SFB_RUN = 8,        /* sf_buf_alloc_n(): at consecutive addresses */
 };
+#define SFB_PRIVATE_FLAGS (SFB_CATCH | SFB_CPUPRIVATE | SFB_NOWAIT)
 
 /*
  * A slot: an address and what is mapped there.  Callers see a pointer to one
@@ -35,7 +36,7 @@ struct sf_buf {
 	/* Atomic: holders, see sf_buf.c for the rest. */
 	_Atomic int32_t state;
 	/* Atomic: held since the last sweep.  A hint. */
-	_Atomic uint32_t recent;
+	_Atomic uint8_t recent;
 	/* Written by whoever has marked the slot; fixed while it is held. */
 	_Atomic(struct vm_page *) page; /* NULL: none */
 	const void *caller; /* who called sf_buf_alloc(), at a miss */
@@ -55,11 +56,9 @@ struct sf_buf_control {
 	 * any time, so it is read plainly. */
 	struct vm_page *direct_end;
 	/* The last free of a slot is to be told; see sf_idle.c. */
-	_Atomic uint32_t scarce;
-	/* Fixed: the upper half of every entry, but for the frame. */
-	uint32_t pte_high;
-	/* Fixed: which bits of 64 times a frame number choose its private slot,
-	 * by its offset in the CPU's array. */
+	_Atomic uint8_t scarce;
+	/* Fixed: which bits of a page's address, times 4, choose its private
+	 * slot. */
 	uint32_t private_mask;
 	/* The last round known to be over; see sf_window.c. */
 	_Atomic uint32_t rounds_done;
@@ -72,13 +71,13 @@ extern struct sf_buf_control sf_buf_control;
 /* --- what the inlines below call --- */
 
 struct sf_buf *sf_buf_map(struct vm_page *m, int flags) __regargs;
-struct sf_buf *sf_buf_map_private(struct vm_page *m, int flags) __regargs;
+struct sf_buf *
+sf_buf_map_private(struct vm_page *m, int flags, struct sf_buf *slot) __regargs;
+struct sf_buf *sf_buf_map_elsewhere(struct vm_page *m, int flags) __regargs;
 void sf_buf_check_private(int flags) __regargs;
 void sf_buf_unhold(struct sf_buf *sf) __regargs;
 void sf_buf_idle(struct sf_buf *sf) __regargs;
-void sf_buf_private_idle(struct sf_buf *sf) __regargs;
-void sf_buf_private_unhold(struct sf_buf *sf) __regargs;
-void sf_buf_new_peak(int32_t used) __regargs;
+struct sf_buf *sf_buf_new_peak(struct sf_buf *sf) __regargs;
 void sf_buf_panic(const void *sf, const char *what) __noreturn;
 void sf_buf_panic_page(const struct vm_page *m, const char *what) __noreturn;
 
@@ -110,16 +109,46 @@ sf_buf_direct(struct vm_page *m)
 	return ((struct sf_buf *)((vm_offset_t)m + SF_BUF_DIRECT));
 }
 
-/* A slot that was idle is held: one more in use. */
-static inline void
-sf_buf_count_used(void)
+/* Does it point to a slot of the window, or of some CPU's own? */
+static inline bool
+sf_buf_is_shared(const struct sf_buf *sf)
 {
-	int32_t used =
-	    (int32_t)FETCH_ADD_CPU_WORD(offsetof(struct cpu, sf_used), 1);
+	return ((((vm_offset_t)sf - SF_BUFS_BASE) &
+		    ~(vm_offset_t)(SF_BUFS_PRIVATE - SF_BUFS_BASE -
+			sizeof(*sf))) == 0);
+}
 
-	if (__predict_false(used >=
-		(int32_t)READ_CPU_WORD(offsetof(struct cpu, sf_peak))))
-		sf_buf_new_peak(used + 1);
+static inline bool
+sf_buf_is_private(const struct sf_buf *sf)
+{
+	return ((((vm_offset_t)sf - SF_BUFS_BASE) &
+		    ~(vm_offset_t)(SF_BUFS_BYTES - sizeof(*sf))) == 0);
+}
+
+/* One holder fewer.  Was it the last? */
+static inline bool
+sf_buf_drop(struct sf_buf *sf)
+{
+	ATOMIC_DEC(&sf->state, nobody, others);
+	return (true);
+others:
+	return (false);
+nobody:
+	sf_buf_panic(sf, "sf_buf_free: nobody holds it");
+}
+
+/* A slot of the window that was idle is held: one more in use; or one fewer. */
+static inline void
+sf_buf_count_used(struct sf_buf *sf)
+{
+	if (__predict_false(DEC_CPU_WORD(offsetof(struct cpu, sf_room))))
+		(void)sf_buf_new_peak(sf);
+}
+
+static inline void
+sf_buf_count_unused(void)
+{
+	ADD_CPU_WORD(offsetof(struct cpu, sf_room), 1);
 }
 
 /*
@@ -138,8 +167,8 @@ sf_buf_hit(const struct vm_page *m)
 		return (NULL);
 	holders = atomic_fetch_add(&sf->state, 1);
 	if (holders == 0)
-		sf_buf_count_used();
-	if (__predict_false(holders < 0 || load_relaxed(&m->sf) != sf)) {
+		sf_buf_count_used(sf);
+	if (__predict_false(holders < 0 || load_folded(&m->sf) != sf)) {
 		sf_buf_unhold(sf);
 		return (NULL);
 	}
@@ -148,39 +177,47 @@ sf_buf_hit(const struct vm_page *m)
 	return (sf);
 }
 
-/* The first of the slots that this CPU may map the page by.  A struct vm_page
- * has 16 bytes, a struct sf_buf 64. */
+/* The first of the slots that this CPU may map the page by: neighbouring pages
+ * have neighbouring ones.  A struct vm_page has 16 bytes, a struct sf_buf 64. */
 static inline struct sf_buf *
 sf_buf_private_slot(vm_offset_t slots, const struct vm_page *m)
 {
-	vm_offset_t offset = (vm_offset_t)m - (vm_offset_t)vm_page_array.base;
-
 	return ((struct sf_buf *)(slots +
-	    (offset * (sizeof(struct sf_buf) / sizeof(*m)) &
+	    ((vm_offset_t)m * (sizeof(struct sf_buf) / sizeof(*m)) &
 		sf_buf_control.private_mask)));
 }
 
 /*
- * The same for the page's first private slot on this CPU.  The page is looked at
- * again after the increment, in case another thread of this CPU has recycled
- * the slot in between.
+ * One more holder of a private slot of this CPU, if it maps `m`.  The page is
+ * looked at again after the increment, in case another thread of this CPU has
+ * recycled the slot in between.
  */
+static inline bool
+sf_buf_private_hit(struct sf_buf *sf, const struct vm_page *m)
+{
+	if (load_folded(&sf->page) != m)
+		return (false);
+	if (__predict_false(ATOMIC_INC(&sf->state) ||
+		load_folded(&sf->page) != m)) {
+		sf_buf_unhold(sf);
+		return (false);
+	}
+	counter_inc(CTR_sf_hit);
+	return (true);
+}
+
 static inline struct sf_buf *
-sf_buf_private_hit(const struct vm_page *m)
+sf_buf_alloc_private(struct vm_page *m, int flags)
 {
 	vm_offset_t slots = READ_CPU_WORD(offsetof(struct cpu, sf_private));
 	struct sf_buf *sf = sf_buf_private_slot(slots, m);
 
-	if (slots == 0 || load_relaxed(&sf->page) != m ||
-	    curthread->pinned == 0)
-		return (NULL);
-	if (__predict_false(atomic_fetch_add(&sf->state, 1) < 0 ||
-		load_relaxed(&sf->page) != m)) {
-		sf_buf_private_unhold(sf);
-		return (NULL);
-	}
-	counter_inc(CTR_sf_hit);
-	return (sf);
+	counter_inc(CTR_sf_private);
+	if (__predict_false((flags & ~SFB_PRIVATE_FLAGS) != 0 ||
+		curthread->pinned == 0))
+		return (sf_buf_map_elsewhere(m, flags));
+	return (sf_buf_private_hit(sf, m) ? sf :
+					    sf_buf_map_private(m, flags, sf));
 }
 
 /* --- the interface --- */
@@ -210,13 +247,8 @@ sf_buf_alloc(struct vm_page *m, int flags)
 	if (__predict_false(!vm_page_wired(m)))
 		sf_buf_panic_page(m, "given to sf_buf_alloc is not wired");
 	if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0 &&
-	    m >= sf_buf_control.direct_end) {
-		counter_inc(CTR_sf_private);
-		sf = sf_buf_private_hit(m);
-		return (__predict_true(sf != NULL) ?
-			sf :
-			sf_buf_map_private(m, flags));
-	}
+	    m >= sf_buf_control.direct_end)
+		return (sf_buf_alloc_private(m, flags));
 	if (m < sf_buf_control.direct_end) {
 		if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0)
 			sf_buf_check_private(flags);
@@ -237,29 +269,22 @@ sf_buf_alloc(struct vm_page *m, int flags)
 static inline void
 sf_buf_free(struct sf_buf *sf)
 {
-	int32_t holders;
-
 	if (sf_buf_is_direct(sf)) {
 		(void)sf_buf_direct_page(sf);
 		return;
 	}
-	if (__predict_false(((vm_offset_t)sf &
-				~(vm_offset_t)(SF_BUFS_BYTES -
-				    CACHE_LINE_BYTES)) != SF_BUFS_BASE))
-		sf_buf_panic(sf, "sf_buf_free: it is no buffer");
-	holders = atomic_fetch_sub(&sf->state, 1);
-	if (holders <= 1) {
-		if (__predict_false(holders < 1))
-			sf_buf_panic(sf, "sf_buf_free: nobody holds it");
-		if (__predict_false((vm_offset_t)sf >= SF_BUFS_PRIVATE)) {
-			sf_buf_private_idle(sf);
+	if (__predict_true(sf_buf_is_shared(sf))) {
+		if (!sf_buf_drop(sf))
 			return;
-		}
-		(void)FETCH_ADD_CPU_WORD(offsetof(struct cpu, sf_used),
-		    (uint32_t)-1);
-		if (__predict_false(atomic_load(&sf_buf_control.scarce) != 0))
-			sf_buf_idle(sf);
+		sf_buf_count_unused();
+	} else {
+		if (__predict_false(!sf_buf_is_private(sf)))
+			sf_buf_panic(sf, "sf_buf_free: it is no buffer");
+		if (!sf_buf_drop(sf))
+			return;
 	}
+	if (__predict_false(load_folded(&sf_buf_control.scarce) != 0))
+		sf_buf_idle(sf);
 }
 
 /* One more reference to a buffer that the caller holds. */
@@ -349,8 +374,8 @@ void sf_buf_get_stats(struct sf_buf_stats *st);
 int sf_buf_init(unsigned nsfbufs, bool dmap, bool strict);
 
 /*
- * Give each CPU its window for private mappings.  Before, and on CPUs beyond
- * these, they use the shared window.
+ * Give each CPU its window for private mappings.  On other CPUs, or before, a
+ * request for one faults.
  *   ncpus: CPUs 0 to ncpus - 1.
  * Boot CPU, once, when all CPUs run.  Returns 0 or ENOMEM.
  */
