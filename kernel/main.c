@@ -6,6 +6,7 @@
 #include "kernel/apic.h"
 #include "kernel/banner.h"
 #include "kernel/clock.h"
+#include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/machine.h"
 #include "kernel/monitor.h"
@@ -13,6 +14,7 @@
 #include "kernel/panic.h"
 #include "kernel/serial_input.h"
 #include "kernel/smp.h"
+#include "kernel/string.h"
 #include "kernel/thread.h"
 #include "kernel/timeout.h"
 #include "kernel/topology.h"
@@ -67,9 +69,18 @@ run_tests(const char *glob)
 
 /* The same for benchmarks, of which none can fail. */
 static void
-run_benchmarks(const char *glob)
+run_benchmarks(const char *globs)
 {
-	machine_exit(bench_run(glob) != 0 ? EXIT_PASSED : EXIT_NOTHING);
+	const char *word = option_string("bench.what");
+	enum bench_what what = BENCH_COST;
+
+	if (word != NULL && strcmp(word, "time") == 0)
+		what = BENCH_TIME;
+	else if (word != NULL && strcmp(word, "scaling") == 0)
+		what = BENCH_SCALING;
+	else if (word != NULL && strcmp(word, "cost") != 0)
+		kprintf_line("bench.what is cost, time or scaling\n");
+	machine_exit(bench_run(globs, what) != 0 ? EXIT_PASSED : EXIT_NOTHING);
 }
 
 /* The first thread: it can sleep, so it does what needs that. */

@@ -1,190 +1,59 @@
 /*
- * The benchmark runner: what an operation costs, in ticks of the time-stamp
- * counter and in events.
- *
- * Under QEMU's -icount shift=0 a tick is an instruction, of whichever CPU:
- * one host thread runs the CPUs in turn, and virtual time is the number of
- * instructions that all have executed.  So the difference of two readings is
- * the sum over all CPUs, interrupt handlers included, as long as one CPU is
- * always busy: when all halt, time jumps to the next timer.
- *
- * The timer's interrupt is no part of any operation.  Operations are measured
- * in chunks far shorter than a time slice; a chunk into which an interrupt of
- * any CPU's timer fell is spoiled, and measured again.
+ * The benchmark runner: which ones, in which state of the machine, and the
+ * lines that say what came out.
  */
 #include "tests/bench/bench.h"
-#include "kernel/atomic.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
-#include "kernel/x86.h"
-#include "tests/threads.h"
+#include "tests/bench/cost.h"
+#include "tests/bench/pace.h"
+#include "tests/bench/team.h"
 
-/* A slice is 10 million instructions: a chunk fits one as long as an operation
- * takes fewer than 39,000, of all CPUs together. */
-#define CHUNK 256
-#define CHUNKS 16
-
-/* A chunk that is still spoiled then is longer than a slice: it counts. */
-#define MAX_TRIES 8
-
-struct cost {
-	uint64_t ticks;
-	uint32_t count[NCOUNTER];
-	uint32_t ops;
-	uint32_t spoiled; /* chunks with a timer interrupt in them */
-};
+/* Odd: one is in the middle. */
+#define TIME_REPEATS 9
+#define SCALING_REPEATS 15
+/* So many times more often on 1 and 2 CPUs, where it takes little time, and
+ * where a host that has other work to do disturbs it most. */
+#define FEW_CPUS_REPEATS (PACE_MAX_REPEATS / SCALING_REPEATS)
 
 static struct bench_walk walks[MAXCPU];
 
-/* The loop that all CPUs run at once. */
-static struct {
-	void (*loop)(struct bench_walk *w);
-	_Atomic uint32_t ready, done; /* members */
-	_Atomic uint32_t go, end;     /* 1: what members wait for */
-} team;
-
-/* The readings themselves cost instructions: the tick count is read last at
- * the beginning, and first at the end. */
 static void
-cost_begin(struct cost *c)
-{
-	for (enum counter i = 0; i < NCOUNTER; i++)
-		c->count[i] -= counter_read(i);
-	c->ticks -= rdtsc();
-}
-
-static void
-cost_end(struct cost *c)
-{
-	c->ticks += rdtsc();
-	for (enum counter i = 0; i < NCOUNTER; i++)
-		c->count[i] += counter_read(i);
-}
-
-static void
-team_member(void *arg)
-{
-	struct bench_walk *w = arg;
-
-	atomic_fetch_add(&team.ready, 1);
-	SPIN_UNTIL(atomic_load(&team.go) != 0);
-	team.loop(w);
-	atomic_fetch_add(&team.done, 1);
-	/* Ending a thread is not to be measured. */
-	SPIN_UNTIL(atomic_load(&team.end) != 0);
-}
-
-/* A loop on `ncpus` CPUs at once, this one among them. */
-static void
-loop_on_all(void (*loop)(struct bench_walk *w), unsigned ncpus, struct cost *c)
-{
-	struct crew crew = {0};
-
-	team.loop = loop;
-	atomic_store(&team.ready, 0);
-	atomic_store(&team.done, 0);
-	atomic_store(&team.go, 0);
-	atomic_store(&team.end, 0);
-	for (unsigned cpu = 1; cpu < ncpus; cpu++)
-		crew_add_on(&crew, cpu, team_member, &walks[cpu]);
-	SPIN_UNTIL(atomic_load(&team.ready) == ncpus - 1);
-	cost_begin(c);
-	atomic_store(&team.go, 1);
-	loop(&walks[0]);
-	SPIN_UNTIL(atomic_load(&team.done) == ncpus - 1);
-	cost_end(c);
-	atomic_store(&team.end, 1);
-	crew_join(&crew);
-}
-
-/* `ops` operations on each CPU that takes part, added to `c`. */
-static void
-measure_chunk(void (*loop)(struct bench_walk *w), unsigned ncpus, uint32_t ops,
-    struct cost *c)
-{
-	for (unsigned cpu = 0; cpu < ncpus; cpu++)
-		walks[cpu].left = ops;
-	if (ncpus > 1) {
-		loop_on_all(loop, ncpus, c);
-	} else {
-		cost_begin(c);
-		loop(&walks[0]);
-		cost_end(c);
-	}
-	c->ops += ops * ncpus;
-}
-
-static struct cost
-measure(void (*loop)(struct bench_walk *w), unsigned ncpus)
-{
-	struct cost sum = {0};
-
-	for (unsigned chunk = 0; chunk < CHUNKS; chunk++) {
-		struct cost c;
-		unsigned tries = 0;
-		bool spoiled;
-
-		do {
-			c = sum;
-			measure_chunk(loop, ncpus, CHUNK, &c);
-			spoiled = c.count[CTR_timer_intrs] !=
-			    sum.count[CTR_timer_intrs];
-		} while (spoiled && ++tries < MAX_TRIES);
-		sum = c;
-		sum.spoiled += spoiled;
-	}
-	return (sum);
-}
-
-/* The same of what can be done only once: right after this CPU's timer
- * interrupt, so that none falls into it. */
-static struct cost
-measure_once(void (*loop)(struct bench_walk *w), uint32_t ops)
-{
-	struct cost sum = {0};
-	uint32_t tick = counter_read_cpu(0, CTR_timer_intrs);
-
-	SPIN_UNTIL(counter_read_cpu(0, CTR_timer_intrs) != tick);
-	measure_chunk(loop, 1, ops, &sum);
-	sum.spoiled = sum.count[CTR_timer_intrs] != 0;
-	return (sum);
-}
-
-/* Bring the machine to the state that the loop keeps it in: every page of
- * every walk once. */
-static void
-warm_up(const struct bench *b, unsigned ncpus)
-{
-	for (unsigned cpu = 0; cpu < ncpus; cpu++) {
-		struct bench_walk *w = &walks[cpu];
-
-		w->left = (uint32_t)(w->end - w->first);
-		b->loop(w);
-	}
-}
-
-static void
-print(const struct bench *b, const struct cost *c, uint64_t empty)
+print_cost(const struct bench *b, const struct cost *c)
 {
 	kprintf_line("BENCH %s.%s engine=%s cpus=%u ops=%u instructions=%llu "
 		     "rounds=%u ipis=%u invlpg=%u cr3_reloads=%u "
-		     "pte_writes=%u counted=%u spoiled=%u\n",
-	    b->engine, b->name, b->engine, cpu_count(), c->ops,
-	    c->ticks > empty ? c->ticks - empty : 0, c->count[CTR_tlb_rounds],
-	    c->count[CTR_tlb_ipis_sent], c->count[CTR_tlb_invlpg],
-	    c->count[CTR_tlb_cr3_reloads], c->count[CTR_pte_writes],
+		     "pte_writes=%u sweeps=%u counted=%u spoiled=%u\n",
+	    b->engine, b->name, b->engine, cpu_count(), c->ops, c->ticks,
+	    c->count[CTR_tlb_rounds], c->count[CTR_tlb_ipis_sent],
+	    c->count[CTR_tlb_invlpg], c->count[CTR_tlb_cr3_reloads],
+	    c->count[CTR_pte_writes], c->count[CTR_sf_sweeps],
 	    c->count[b->counted], c->spoiled);
 }
 
+/* The middle one, the shortest, the longest; and the loop itself. */
 static void
-run_one(const struct bench *b)
+print_pace(const struct bench *b, struct pace *p, struct pace *empty,
+    unsigned ncpus)
 {
-	unsigned ncpus = b->on_all ? one_per_cpu(CREW_MAX) : 1;
-	struct cost cost, empty;
+	pace_sort(p);
+	pace_sort(empty);
+	kprintf_line("BENCH %s.%s engine=%s cpus=%u ops=%u counted=%u ps=%u "
+		     "least_ps=%u most_ps=%u empty_ps=%u\n",
+	    b->engine, b->name, b->engine, ncpus, p->ops, p->counted,
+	    p->ps[p->n / 2], p->ps[0], p->ps[p->n - 1],
+	    empty->ps[empty->n / 2]);
+}
 
+/* --- one benchmark --- */
+
+/* Walks for `ncpus` CPUs. */
+static void
+set_up(const struct bench *b, unsigned ncpus)
+{
 	b->setup();
 	for (unsigned cpu = 0; cpu < ncpus; cpu++) {
 		struct bench_walk *w = &walks[cpu];
@@ -193,49 +62,136 @@ run_one(const struct bench *b)
 		ASSERT(w->first < w->end, "bench %s: CPU %u has no pages",
 		    b->name, cpu);
 		w->next = w->first;
+		w->turns = 0;
 	}
-	if (b->once != 0) {
-		cost = measure_once(b->loop, b->once);
-		empty = measure_once(b->empty, b->once);
-	} else {
-		warm_up(b, ncpus);
-		cost = measure(b->loop, ncpus);
-		empty = measure(b->empty, ncpus);
+}
+
+static void
+run_cost(const struct bench *b, unsigned ncpus)
+{
+	struct cost cost = cost_measure(b, walks, ncpus);
+
+	print_cost(b, &cost);
+}
+
+static void
+run_time(const struct bench *b, unsigned ncpus)
+{
+	unsigned repeats = b->once != 0 ? 1 : TIME_REPEATS;
+	struct pace pace = {0}, empty = {0};
+
+	if (b->once == 0)
+		team_go_round(b, walks, b->others == OTHERS_WORK ? ncpus : 1);
+	for (unsigned i = 0; i < repeats; i++) {
+		pace_measure(b, b->loop, walks, ncpus, &pace);
+		pace_measure(b, b->empty, walks, ncpus, &empty);
 	}
-	print(b, &cost, empty.ticks);
+	print_pace(b, &pace, &empty, cpu_count());
+}
+
+/* 1, 2, 4.. CPUs: how many numbers that are, and the n-th. */
+static unsigned
+steps(unsigned ncpus)
+{
+	unsigned n = 1;
+
+	while (2u << (n - 1) <= ncpus)
+		n++;
+	return (n);
+}
+
+/* A repetition of each, in turn: what else the host does hits all alike.  The
+ * loop is part of the figures. */
+static void
+run_scaling(const struct bench *b, unsigned ncpus)
+{
+	struct pace pace[8] = {0}, none = {.n = 1};
+	unsigned n = steps(ncpus);
+
+	team_go_round(b, walks, ncpus);
+	for (unsigned i = 0; i < SCALING_REPEATS; i++)
+		for (unsigned k = 0; k < n; k++)
+			for (unsigned j = k < 2 ? FEW_CPUS_REPEATS : 1; j != 0;
+			     j--)
+				pace_measure(b, b->loop, walks, 1u << k,
+				    &pace[k]);
+	for (unsigned k = 0; k < n; k++)
+		print_pace(b, &pace[k], &none, 1u << k);
+}
+
+static void
+run_one(const struct bench *b, enum bench_what what)
+{
+	unsigned ncpus = MIN(cpu_count(), TEAM_MAX);
+
+	set_up(b, b->others == OTHERS_WORK ? ncpus : 1);
+	switch (what) {
+	case BENCH_COST:
+		run_cost(b, ncpus);
+		break;
+	case BENCH_TIME:
+		run_time(b, ncpus);
+		break;
+	case BENCH_SCALING:
+		run_scaling(b, ncpus);
+		break;
+	}
 	if (b->teardown != NULL)
 		b->teardown();
 }
 
+/* --- those that match --- */
+
+/* Does "engine.name" match one of the globs, which have commas between them? */
 static bool
-matches(const struct bench *b, const char *glob)
+matches_any(const struct bench *b, const char *globs)
 {
-	char name[80];
+	char name[80], glob[80];
 
 	ksnprintf(name, sizeof(name), "%s.%s", b->engine, b->name);
-	return (glob_match(glob, name));
+	for (;;) {
+		unsigned n = 0;
+
+		for (; *globs != '\0' && *globs != ','; globs++)
+			if (n < sizeof(glob) - 1)
+				glob[n++] = *globs;
+		glob[n] = '\0';
+		if (glob_match(glob, name))
+			return (true);
+		if (*globs++ == '\0')
+			return (false);
+	}
+}
+
+static bool
+is_asked_for(const struct bench *b, const char *globs, enum bench_what what)
+{
+	return ((what != BENCH_SCALING || b->others == OTHERS_WORK) &&
+	    matches_any(b, globs));
 }
 
 unsigned
-bench_run(const char *glob)
+bench_run(const char *globs, enum bench_what what)
 {
 	unsigned n = 0;
 
 	for (const struct bench *b = benches_start; b < benches_end; b++)
-		n += matches(b, glob);
+		n += is_asked_for(b, globs, what);
 	if (n == 0) {
 		kprintf_line("no benchmark matches \"%s\"; these exist:\n",
-		    glob);
+		    globs);
 		for (const struct bench *b = benches_start; b < benches_end;
 		     b++)
 			kprintf_line("  %s.%s\n", b->engine, b->name);
 		return (0);
 	}
+	if (what == BENCH_SCALING)
+		n *= steps(MIN(cpu_count(), TEAM_MAX));
 	kprintf_line("BENCH plan cases=%u\n", n);
 	sched_bind(0);
 	for (const struct bench *b = benches_start; b < benches_end; b++)
-		if (matches(b, glob))
-			run_one(b);
+		if (is_asked_for(b, globs, what))
+			run_one(b, what);
 	sched_unbind();
 	return (n);
 }

@@ -6,7 +6,7 @@
  *	{
  *		struct vm_page *m;
  *
- *		while ((m = bench_next(w)) != NULL)
+ *		for (; (m = bench_next(w)) != NULL; bench_turn(w))
  *			...the operation...
  *	}
  *	BENCH(sf_buf, shared_hit, .loop = map_each, ...);
@@ -18,6 +18,7 @@
 
 #include "kernel/counter.h"
 #include "kernel/types.h"
+#include "kernel/x86.h"
 
 struct vm_page;
 
@@ -28,8 +29,9 @@ struct vm_page;
 struct bench_walk {
 	struct vm_page *const *first, *const *end; /* at least one */
 	struct vm_page *const *next;
-	uint32_t left; /* operations until the loop is over */
-};
+	uint32_t left;  /* operations until the loop is over */
+	uint32_t turns; /* not 0: give way after each operation */
+} __aligned(CACHE_LINE_BYTES);
 
 static inline struct vm_page *
 bench_next(struct bench_walk *w)
@@ -45,6 +47,22 @@ bench_next(struct bench_walk *w)
 	return (m);
 }
 
+/* With several CPUs at work, a pause gives the emulator's one thread to the
+ * next of them, so that they take turns after each operation. */
+static inline void
+bench_turn(const struct bench_walk *w)
+{
+	if (w->turns != 0)
+		cpu_pause();
+}
+
+/* What the CPUs other than CPU 0, which works, do meanwhile. */
+enum bench_others {
+	OTHERS_IDLE,
+	OTHERS_SPIN, /* with interrupts enabled: shootdowns interrupt them */
+	OTHERS_WORK, /* the same as CPU 0, each on pages of its own */
+};
+
 struct bench {
 	const char *engine, *name;
 	/* The operation on each page of a walk; and the same without it, whose
@@ -59,7 +77,10 @@ struct bench {
 	/* Each operation raises this counter by one, or it is not what the
 	 * name says. */
 	enum counter counted;
-	bool on_all; /* on every CPU at once; else on CPU 0 alone */
+	enum bench_others others;
+	/* What happens once in many operations needs many, in chunks of 256:
+	 * 0 means 16. */
+	unsigned chunks;
 	/* Not 0: just so many operations, on a machine that has not done the
 	 * like before. */
 	unsigned once;
@@ -74,17 +95,24 @@ extern const struct bench benches_start[], benches_end[];
 	    __section(".benches") __aligned(4) = {                 \
 		.engine = #engine_, .name = #name_, __VA_ARGS__}
 
+enum bench_what {
+	BENCH_COST,    /* instructions and events */
+	BENCH_TIME,    /* nanoseconds, by the clock */
+	BENCH_SCALING, /* of those in which all work: on 1, 2, 4.. CPUs */
+};
+
 /*
  * Run the benchmarks whose "engine.name" matches, in order of the image, and
- * print for each one line of totals:
+ * print for each one line (for scaling, one for each number of CPUs):
  *
  *	BENCH sf_buf.shared_hit engine=sf_buf cpus=1 ops=4096 ...
  *
  * before which one line `BENCH plan cases=N` says how many there are.
  * docs/bench.md has the meaning of each field.
+ *   globs: one, or more with commas between them.
  * Requires: a thread that may sleep; nothing else runs.
- * Returns how many there were; 0 (and says so) when none matched.
+ * Returns how many lines there were; 0 (and says so) when none matched.
  */
-unsigned bench_run(const char *glob);
+unsigned bench_run(const char *globs, enum bench_what what);
 
 #endif

@@ -15,8 +15,16 @@
 #include "mm/vm_page.h"
 #include "tests/bench/bench.h"
 
-/* More pages than buffers, so that going round never finds one mapped. */
+/*
+ * More pages than buffers, so that going round never finds one mapped.  Of a
+ * large window nearly all buffers are held, and only the pages beyond matter.
+ */
 #define PAGES_PER_BUFFER 4
+#define PAGES_BEYOND_MAX 12288
+
+/* So many for each CPU: several for each address that it has for private
+ * mappings, wherever the frames happen to lie. */
+#define PAGES_PER_CPU 2048
 
 /* Few enough to stay mapped on any machine, on each CPU. */
 #define HIT_PAGES 16
@@ -29,6 +37,7 @@ static struct {
 	struct sf_buf **held;  /* of the pages before nheld */
 	unsigned nheld;
 	unsigned nslots, npages;
+	unsigned nround; /* pages that one CPU alone goes round */
 } pool;
 
 /* --- the operations --- */
@@ -44,7 +53,7 @@ shared_loop(struct bench_walk *w)
 {
 	struct vm_page *m;
 
-	while ((m = bench_next(w)) != NULL) {
+	for (; (m = bench_next(w)) != NULL; bench_turn(w)) {
 		struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
 
 		touch(sf);
@@ -57,7 +66,7 @@ private_loop(struct bench_walk *w)
 {
 	struct vm_page *m;
 
-	while ((m = bench_next(w)) != NULL) {
+	for (; (m = bench_next(w)) != NULL; bench_turn(w)) {
 		struct sf_buf *sf;
 
 		sched_pin();
@@ -74,7 +83,7 @@ nowait_loop(struct bench_walk *w)
 {
 	struct vm_page *m;
 
-	while ((m = bench_next(w)) != NULL)
+	for (; (m = bench_next(w)) != NULL; bench_turn(w))
 		(void)sf_buf_alloc(m, SFB_NOWAIT);
 }
 
@@ -83,33 +92,8 @@ nowait_loop(struct bench_walk *w)
 static void
 empty_loop(struct bench_walk *w)
 {
-	while (bench_next(w) != NULL)
+	for (; bench_next(w) != NULL; bench_turn(w))
 		atomic_signal_fence(memory_order_seq_cst);
-}
-
-/* With several CPUs at work, a pause gives the emulator's one thread to the
- * next of them, so that they take turns after each operation. */
-static void
-shared_loop_in_turns(struct bench_walk *w)
-{
-	struct vm_page *m;
-
-	while ((m = bench_next(w)) != NULL) {
-		struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
-
-		touch(sf);
-		sf_buf_free(sf);
-		cpu_pause();
-	}
-}
-
-static void
-empty_loop_in_turns(struct bench_walk *w)
-{
-	while (bench_next(w) != NULL) {
-		atomic_signal_fence(memory_order_seq_cst);
-		cpu_pause();
-	}
 }
 
 /* --- pages and buffers --- */
@@ -125,7 +109,9 @@ setup(void)
 		return;
 	sf_buf_get_stats(&st);
 	pool.nslots = st.nsfbufs;
-	pool.npages = pool.nslots * PAGES_PER_BUFFER;
+	pool.nround = pool.nslots +
+	    MIN(pool.nslots * (PAGES_PER_BUFFER - 1), PAGES_BEYOND_MAX);
+	pool.npages = MAX(pool.nround, PAGES_PER_CPU * cpu_count());
 	pool.page = kmem_alloc(pool.npages * sizeof(*pool.page));
 	pool.held = kmem_alloc(pool.nslots * sizeof(*pool.held));
 	if (pool.page == NULL || pool.held == NULL ||
@@ -219,14 +205,23 @@ few(struct bench_walk *w, unsigned cpu)
 static void
 all(struct bench_walk *w, unsigned cpu __unused)
 {
-	over(w, 0, pool.npages);
+	over(w, 0, pool.nround);
+}
+
+/* A part of the pool for each CPU. */
+static void
+own(struct bench_walk *w, unsigned cpu)
+{
+	unsigned n = pool.npages / cpu_count();
+
+	over(w, cpu * n, (cpu + 1) * n);
 }
 
 /* Those that hold_all_but() leaves alone. */
 static void
 not_held(struct bench_walk *w, unsigned cpu __unused)
 {
-	over(w, pool.nslots, pool.npages);
+	over(w, pool.nslots, pool.nround);
 }
 
 static void
@@ -253,15 +248,23 @@ BENCH(sf_buf, direct, .loop = shared_loop, .empty = empty_loop,
     .counted = CTR_sf_direct);
 BENCH(sf_buf, shared_hit, .loop = shared_loop, .empty = empty_loop,
     .setup = setup, .pages = few, .counted = CTR_sf_hit);
-BENCH(sf_buf, shared_hit_all, .loop = shared_loop_in_turns,
-    .empty = empty_loop_in_turns, .setup = setup, .pages = few,
-    .counted = CTR_sf_hit, .on_all = true);
+BENCH(sf_buf, shared_hit_all, .loop = shared_loop, .empty = empty_loop,
+    .setup = setup, .pages = few, .counted = CTR_sf_hit, .others = OTHERS_WORK);
 BENCH(sf_buf, private_hit, .loop = private_loop, .empty = empty_loop,
     .setup = setup, .pages = few, .counted = CTR_sf_hit);
 BENCH(sf_buf, private_miss, .loop = private_loop, .empty = empty_loop,
     .setup = setup, .pages = all, .counted = CTR_sf_miss);
+BENCH(sf_buf, private_miss_all, .loop = private_loop, .empty = empty_loop,
+    .setup = setup, .pages = own, .counted = CTR_sf_miss,
+    .others = OTHERS_WORK);
 BENCH(sf_buf, shared_miss, .loop = shared_loop, .empty = empty_loop,
     .setup = setup, .pages = all, .counted = CTR_sf_miss);
+BENCH(sf_buf, shared_miss_all, .loop = shared_loop, .empty = empty_loop,
+    .setup = setup, .pages = own, .counted = CTR_sf_miss, .others = OTHERS_WORK,
+    .chunks = 4 * 16);
+BENCH(sf_buf, shared_miss_busy, .loop = shared_loop, .empty = empty_loop,
+    .setup = setup, .pages = all, .counted = CTR_sf_miss, .others = OTHERS_SPIN,
+    .chunks = 64 * 16);
 BENCH(sf_buf, shared_miss_scarce, .loop = shared_loop, .empty = empty_loop,
     .setup = setup_scarce, .teardown = release, .pages = not_held,
     .counted = CTR_sf_miss);

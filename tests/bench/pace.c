@@ -1,0 +1,102 @@
+/*
+ * How long operations take, by the clock.
+ *
+ * CPUs work in batches until CPU 0, which works too, finds that the time is
+ * over.  What counts is the operations of all in that time.  So a CPU that the
+ * host does not run for a while makes the figure neither better nor worse than
+ * it is, which waiting for the last one would.
+ */
+#include "tests/bench/pace.h"
+#include "kernel/atomic.h"
+#include "kernel/clock.h"
+#include "kernel/cpu.h"
+#include "kernel/panic.h"
+#include "tests/bench/team.h"
+
+/* The clock is read once in so many operations. */
+#define BATCH 256
+
+/* A repetition; for each CPU, for the host may have fewer. */
+#define SPAN (20 * MSEC)
+
+static struct {
+	void (*loop)(struct bench_walk *w);
+	struct bench_walk *walk;
+	unsigned once;         /* not 0: one batch, of so many */
+	nsec_t since, span;    /* of CPU 0 */
+	_Atomic uint32_t over; /* 1: the time */
+} job;
+
+static struct {
+	uint32_t ops;
+} __aligned(CACHE_LINE_BYTES) member[MAXCPU];
+
+static void
+batch(unsigned cpu, uint32_t ops)
+{
+	job.walk[cpu].left = ops;
+	job.loop(&job.walk[cpu]);
+	member[cpu].ops += ops;
+}
+
+static void
+work(unsigned cpu)
+{
+	member[cpu].ops = 0;
+	if (cpu != 0) {
+		while (load_relaxed(&job.over) == 0)
+			batch(cpu, BATCH);
+		return;
+	}
+	job.since = clock_now();
+	do {
+		batch(0, job.once != 0 ? job.once : BATCH);
+	} while (job.once == 0 && clock_now() - job.since < job.span);
+	job.span = clock_now() - job.since;
+	store_relaxed(&job.over, 1);
+}
+
+void
+pace_measure(const struct bench *b, void (*loop)(struct bench_walk *w),
+    struct bench_walk *walk, unsigned ncpus, struct pace *p)
+{
+	unsigned workers = b->others == OTHERS_WORK ? ncpus : 1;
+	uint32_t counted = counter_read(b->counted), ops = 0;
+
+	ASSERT(p->n < PACE_MAX_REPEATS, "bench %s: too many repetitions",
+	    b->name);
+	job.loop = loop;
+	job.walk = walk;
+	job.once = b->once;
+	job.span = SPAN * workers;
+	store_relaxed(&job.over, 0);
+	if (b->others == OTHERS_SPIN) {
+		team_spin(ncpus);
+		work(0);
+	} else {
+		team_muster(workers, work);
+		team_work();
+	}
+	team_dismiss();
+	for (unsigned cpu = 0; cpu < workers; cpu++) {
+		walk[cpu].turns = 0;
+		ops += member[cpu].ops;
+	}
+	p->ps[p->n++] =
+	    (uint32_t)MIN(div64(job.span * 1000 * workers, ops, NULL),
+		UINT32_MAX);
+	p->ops += ops;
+	p->counted += counter_read(b->counted) - counted;
+}
+
+void
+pace_sort(struct pace *p)
+{
+	for (unsigned i = 1; i < p->n; i++)
+		for (unsigned k = i; k > 0 && p->ps[k] < p->ps[k - 1]; k--) {
+			uint32_t ps = p->ps[k];
+
+			p->ps[k] = p->ps[k - 1];
+			p->ps[k - 1] = ps;
+		}
+}
