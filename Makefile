@@ -176,9 +176,18 @@ check: all tools-check
 
 # -------------------------------------------------------------------- measuring
 
+# For QEMU, so by the host's own compiler; `make bench` works without it.
+HOSTCC ?= cc
+$(B)/bench/plugin.so: scripts/bench_plugin.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC    $<"
+	@$(HOSTCC) -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden \
+	    -o $@ $< -ldl || { rm -f $@; echo "$@ was not built"; }
+
 .PHONY: bench
-bench: all tools-run
+bench: all tools-run $(B)/bench/plugin.so
 	@scripts/bench.py --kernel $(KERNEL) --out $(B)/bench \
+	    --plugin $(B)/bench/plugin.so \
 	    $(if $(BENCH),--bench $(call q,$(BENCH)))
 
 # ------------------------------------------------------------------------- rest
@@ -198,7 +207,7 @@ help:
 # |                 ROW='smp*'  rows of make list;  MODE=mttcg, single, icount
 # |make repro     what a failed row printed, again
 # |make test-all  the slower machines, too
-# |make bench     what an sf_buf costs, in instructions, beside the goals
+# |make bench     what an sf_buf costs: instructions, events, time, scaling
 # |                 BENCH='*miss*'  some cases
 # |make run-iso   the same tour from a GRUB ISO;  make iso  makes one
 # |make gdb       QEMU and gdb together
