@@ -49,7 +49,7 @@ $(if $(IS_CLANG),,$(O)/tests/%.o: CFLAGS += -fno-toplevel-reorder)
 
 # A function that calls nothing gets by without a frame, which is a tenth of what
 # a miss costs.  A report of a fault in one of these omits its caller.
-$(O)/sf_buf/%.o: CFLAGS += -momit-leaf-frame-pointer
+$(O)/sf_buf/%.o $(O)/kernel/spinlock.o: CFLAGS += -momit-leaf-frame-pointer
 
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)

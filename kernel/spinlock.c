@@ -69,10 +69,6 @@ drop_held(struct cpu *c, const struct spinlock *l)
 {
 	unsigned i = c->spin_depth;
 
-	if (__predict_true(i > 0 && c->spin_held[i - 1] == l)) {
-		c->spin_depth--; /* the usual order */
-		return;
-	}
 	do {
 		ASSERT(i > 0, "spinlock %s is not in CPU %u's list", l->name,
 		    c->id);
@@ -82,19 +78,15 @@ drop_held(struct cpu *c, const struct spinlock *l)
 }
 
 /*
- * The wait serves shootdowns, because interrupts are disabled and the holder
- * may itself be waiting for this CPU to flush.  It reads before it tries
+ * Any case.  The wait serves shootdowns, because interrupts are disabled and the
+ * holder may itself be waiting for this CPU to flush.  It reads before it tries
  * again, so that waiting CPUs share the line instead of fighting for it.
  */
-void
-spin_lock(struct spinlock *l)
+static __noinline __regargs void
+lock_slowly(struct spinlock *l, struct cpu *c, uint32_t eflags)
 {
-	uint32_t eflags = intr_disable();
-	struct cpu *c = curcpu();
-
-	if (c->spin_depth != 0)
-		check_rank(c, l);
-	if (__predict_false(!acquire(l, c))) {
+	check_rank(c, l);
+	if (!acquire(l, c)) {
 		atomic_fetch_add(&l->contended, 1);
 		do {
 			cpu_pause();
@@ -102,6 +94,23 @@ spin_lock(struct spinlock *l)
 		} while (load_relaxed(&l->owner) != NULL || !acquire(l, c));
 	}
 	push_held(c, l, eflags);
+}
+
+/* The usual case: the only lock, and it is free. */
+__regargs void
+spin_lock(struct spinlock *l)
+{
+	uint32_t eflags = intr_disable();
+	struct cpu *c = curcpu();
+
+	if (__predict_false(c->spin_depth != 0 ||
+		!ATOMIC_CAS(&l->owner, NULL, c))) {
+		lock_slowly(l, c, eflags);
+		return;
+	}
+	c->spin_eflags = eflags;
+	c->spin_held[0] = l;
+	c->spin_depth = 1;
 }
 
 bool
@@ -123,8 +132,8 @@ spin_trylock(struct spinlock *l)
  * came due meanwhile is made here.  After it this may be another CPU: `c` must
  * not be used any more.
  */
-void
-spin_unlock(struct spinlock *l)
+static __noinline __regargs void
+unlock_slowly(struct spinlock *l)
 {
 	struct cpu *c;
 
@@ -138,6 +147,24 @@ spin_unlock(struct spinlock *l)
 			sched_preempt();
 		intr_enable();
 	}
+}
+
+/* The usual case: the only lock, and nobody wants the CPU.  The depth is read
+ * first, and in one instruction: see spin_held(). */
+__regargs void
+spin_unlock(struct spinlock *l)
+{
+	unsigned depth = cpu_spin_depth();
+	struct cpu *c = curcpu();
+
+	if (__predict_false(depth != 1 || c->spin_held[0] != l ||
+		c->need_resched)) {
+		unlock_slowly(l);
+		return;
+	}
+	c->spin_depth = 0;
+	store_release(&l->owner, NULL);
+	intr_restore(c->spin_eflags);
 }
 
 /*

@@ -49,7 +49,7 @@ void spin_init(struct spinlock *l, const char *name, enum lock_rank rank);
  * a higher rank.
  * Effects: interrupts are disabled until the last spinlock is released.
  */
-void spin_lock(struct spinlock *l);
+void spin_lock(struct spinlock *l) __regargs;
 
 /* Take it if it is free; true if taken.  The rank is not checked. */
 bool spin_trylock(struct spinlock *l);
@@ -59,7 +59,7 @@ bool spin_trylock(struct spinlock *l);
  * allowed.
  * Effects: may enable interrupts, and then switch threads.
  */
-void spin_unlock(struct spinlock *l);
+void spin_unlock(struct spinlock *l) __regargs;
 
 /* Does this CPU hold it? */
 bool spin_held(const struct spinlock *l);

@@ -50,6 +50,8 @@ typedef uint64_t nsec_t;       /* a time or a span, in nanoseconds */
 #define __printflike(fmt, args) __attribute__((format(printf, fmt, args)))
 #define __noinline __attribute__((noinline))
 #define __always_inline __attribute__((always_inline))
+/* Arguments in registers: for what is called often. */
+#define __regargs __attribute__((regparm(3)))
 /* Before a loop: n turns of it in one. */
 #ifdef __clang__
 #define UNROLL(n) _Pragma(UNROLL_WORDS(unroll n))

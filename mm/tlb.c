@@ -67,8 +67,9 @@ struct request {
 static struct request ring[RING];
 /* The first numbers are the last before they wrap, so that it is seen to work. */
 static _Atomic tlb_gen_t newest __aligned(CACHE_LINE_BYTES) = UINT32_MAX - 200;
-/* CPUs that are to be asked. */
+/* CPUs that are to be asked, and how many. */
 static struct cpumask busy __aligned(CACHE_LINE_BYTES);
+static _Atomic uint32_t nbusy;
 
 /* A target that has not answered for so long is reported, again and again. */
 #define LATE (1 * SEC)
@@ -178,6 +179,7 @@ tlb_cpu_idle(void)
 
 	c->tlb_idle = true;
 	cpumask_remove(&busy, c->id);
+	atomic_fetch_sub(&nbusy, 1);
 }
 
 void
@@ -187,6 +189,7 @@ tlb_cpu_busy(void)
 
 	c->tlb_idle = false;
 	cpumask_add(&busy, c->id);
+	atomic_fetch_add(&nbusy, 1);
 	catch_up(c);
 }
 
@@ -277,7 +280,7 @@ ask_others(const struct cpumask *targets, tlb_gen_t gen, const vm_offset_t *va,
  * Serve this CPU's own request, and say so: another CPU may wait for the round.
  * Where nothing older is left, that is the list.
  */
-static void
+static inline __always_inline void
 serve_own(tlb_gen_t gen, const vm_offset_t *va, unsigned count)
 {
 	uint32_t flags = intr_disable();
@@ -292,13 +295,23 @@ serve_own(tlb_gen_t gen, const vm_offset_t *va, unsigned count)
 	intr_restore(flags);
 }
 
+/* Now that generation `gen` is drawn: is this CPU, which is online, the only one
+ * that need serve it?  Usually so, where CPUs idle; see I3 and I4. */
+static inline bool
+alone(tlb_gen_t gen)
+{
+	return (atomic_load(&nbusy) == 1 && gen % ASK_ALL != ASK_ALL_AT);
+}
+
 tlb_gen_t
 tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
 {
 	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
+	bool self = cpumask_has(targets, curcpu_id());
 
-	ask_others(targets, gen, va, count);
-	if (cpumask_has(targets, curcpu_id()))
+	if (!self || !alone(gen))
+		ask_others(targets, gen, va, count);
+	if (self)
 		serve_own(gen, va, count);
 	return (gen);
 }
@@ -368,8 +381,18 @@ tlb_shootdown(const struct cpumask *targets, const vm_offset_t *va,
 	tlb_wait(targets, tlb_start(targets, va, count));
 }
 
-void
+__regargs void
 tlb_shootdown_all(const vm_offset_t *va, unsigned count)
 {
-	tlb_shootdown(cpu_online(), va, count);
+	const struct cpumask *online = cpu_online();
+	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
+
+	if (__predict_true(cpumask_has(online, curcpu_id()) && alone(gen))) {
+		serve_own(gen, va, count);
+		return;
+	}
+	ask_others(online, gen, va, count);
+	if (cpumask_has(online, curcpu_id()))
+		serve_own(gen, va, count);
+	tlb_wait(online, gen);
 }

@@ -34,7 +34,7 @@ void tlb_shootdown(const struct cpumask *targets, const vm_offset_t *va,
     unsigned count);
 
 /* The same for every online CPU. */
-void tlb_shootdown_all(const vm_offset_t *va, unsigned count);
+void tlb_shootdown_all(const vm_offset_t *va, unsigned count) __regargs;
 
 /*
  * The same in two steps.  tlb_start() sends the requests, flushes this CPU and

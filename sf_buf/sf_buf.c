@@ -136,14 +136,14 @@
 static inline void
 assert_may_sleep(int flags)
 {
-	if ((flags & SFB_NOWAIT) != 0)
+	if ((flags & SFB_NOWAIT) != 0 || __predict_true(intr_enabled()))
 		return;
+	/* Both disable interrupts. */
 	ASSERT(cpu_intr_depth() == 0,
 	    "sf_buf_alloc: without SFB_NOWAIT in an interrupt handler");
 	ASSERT(cpu_spin_depth() == 0,
 	    "sf_buf_alloc: without SFB_NOWAIT, holding a spinlock");
-	ASSERT(intr_enabled(),
-	    "sf_buf_alloc: without SFB_NOWAIT, interrupts disabled");
+	panic("sf_buf_alloc: without SFB_NOWAIT, interrupts disabled");
 }
 
 /*
@@ -206,15 +206,17 @@ map_slowly(struct vm_page *m, int flags, struct sf_buf *marked)
 		intr_enable();
 	}
 	assert_may_sleep(flags);
-	sf = map_in_plenty(m, caller);
-	if (sf != NULL)
-		return (sf);
+	if (load_folded(&sf_buf_control.scarce) == 0) {
+		sf = map_in_plenty(m, caller);
+		if (sf != NULL)
+			return (sf);
+	}
 	if ((flags & SFB_NOWAIT) != 0 && sf_idle_none() &&
 	    load_relaxed(&m->sf) == NULL) {
 		counter_inc(CTR_sf_allocfail);
 		return (NULL);
 	}
-	return (sf_wait_alloc(&m, &sf, 1, flags, caller) ? sf : NULL);
+	return (sf_wait_alloc_one(m, flags, caller));
 }
 
 /*

@@ -30,11 +30,7 @@
 /* Values of sf_buf_control.scarce. */
 enum { PLENTY, BECOMING_SCARCE, SCARCE };
 
-/* Under the window's lock. */
-static struct {
-	struct sf_buf *coldest, *warmest; /* ends of the list */
-	_Atomic uint32_t n; /* its length; read without the lock, too */
-} idle;
+struct sf_idle sf_idle;
 
 static uint32_t
 scarce_below(void)
@@ -48,62 +44,21 @@ sf_idle_is_scarce(uint32_t n)
 	return (n < scarce_below());
 }
 
-bool
-sf_idle_is_always_scarce(void)
+void
+sf_idle_init_locked(void)
 {
-	return (sf_window.strict || sf_window.nslots <= 2 * scarce_below());
+	sf_idle.end.next = sf_idle.end.prev = &sf_idle.end;
+	sf_idle.plenty =
+	    sf_window.strict ? sf_window.nslots : 2 * scarce_below();
+	if (sf_window.nslots <= sf_idle.plenty)
+		sf_idle_enter_locked();
 }
 
 bool
 sf_idle_none(void)
 {
 	return (load_relaxed(&sf_buf_control.scarce) == SCARCE &&
-	    load_relaxed(&idle.n) == 0);
-}
-
-void
-sf_idle_remove_locked(struct sf_buf *sf)
-{
-	if (!sf->listed)
-		return;
-	if (sf->prev != NULL)
-		sf->prev->next = sf->next;
-	else
-		idle.coldest = sf->next;
-	if (sf->next != NULL)
-		sf->next->prev = sf->prev;
-	else
-		idle.warmest = sf->prev;
-	sf->prev = sf->next = NULL;
-	sf->listed = false;
-	store_relaxed(&idle.n, load_relaxed(&idle.n) - 1);
-}
-
-void
-sf_idle_add_locked(struct sf_buf *sf)
-{
-	sf->next = NULL;
-	sf->prev = idle.warmest;
-	if (idle.warmest != NULL)
-		idle.warmest->next = sf;
-	else
-		idle.coldest = sf;
-	idle.warmest = sf;
-	sf->listed = true;
-	store_relaxed(&idle.n, load_relaxed(&idle.n) + 1);
-}
-
-struct sf_buf *
-sf_idle_take_locked(void)
-{
-	struct sf_buf *sf;
-
-	while ((sf = idle.coldest) != NULL) {
-		sf_idle_remove_locked(sf);
-		if (slot_mark(sf))
-			return (sf);
-	}
-	return (NULL);
+	    load_relaxed(&sf_idle.n) == 0);
 }
 
 /* Drop what is held again, or all. */
@@ -112,7 +67,7 @@ list_purge(bool all)
 {
 	struct sf_buf *sf, *next;
 
-	for (sf = idle.coldest; sf != NULL; sf = next) {
+	for (sf = sf_idle.end.next; sf != &sf_idle.end; sf = next) {
 		next = sf->next;
 		if (all || load_relaxed(&sf->state) > 0)
 			sf_idle_remove_locked(sf);
@@ -136,12 +91,10 @@ sf_idle_enter_locked(void)
 void
 sf_idle_leave_locked(void)
 {
-	uint32_t plenty = 2 * scarce_below();
-
-	if (idle.n <= plenty || sf_window.strict)
+	if (sf_idle.n <= sf_idle.plenty)
 		return;
 	list_purge(false);
-	if (idle.n <= plenty)
+	if (sf_idle.n <= sf_idle.plenty)
 		return;
 	list_purge(true);
 	atomic_store(&sf_buf_control.scarce, PLENTY);
@@ -150,7 +103,9 @@ sf_idle_leave_locked(void)
 void
 sf_idle_sweep_locked(void)
 {
-	for (struct sf_buf *sf = idle.coldest; sf != NULL; sf = sf->next)
+	const struct sf_buf *end = &sf_idle.end;
+
+	for (struct sf_buf *sf = sf_idle.end.next; sf != end; sf = sf->next)
 		if (load_relaxed(&sf->state) == 0)
 			sf_window_sweep_one_locked(sf);
 	counter_inc(CTR_sf_sweeps);

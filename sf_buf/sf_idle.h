@@ -5,15 +5,23 @@
 #ifndef SF_BUF_SF_IDLE_H
 #define SF_BUF_SF_IDLE_H
 
-#include "kernel/types.h"
+#include "sf_buf/sf_slot.h"
 
-struct sf_buf;
+/* Under the window's lock. */
+struct sf_idle {
+	struct sf_buf end;  /* a ring: its next is the coldest, its prev the
+			      warmest */
+	_Atomic uint32_t n; /* slots in it; read without the lock, too */
+	uint32_t plenty;    /* fixed: with more, the window is not scarce */
+};
+extern struct sf_idle sf_idle;
 
 /* Are so few idle slots too few to go looking for? */
 bool sf_idle_is_scarce(uint32_t idle);
 
-/* Is this window too small, or too strict, ever to stop being scarce? */
-bool sf_idle_is_always_scarce(void);
+/* Prepare for the window; if it is too small, or too strict, ever to stop being
+ * scarce, it becomes so. */
+void sf_idle_init_locked(void);
 
 /* No slot is idle: known without the lock.  False when that is not known. */
 bool sf_idle_none(void);
@@ -24,14 +32,54 @@ void sf_idle_enter_locked(void);
 /* The contrary, if the list is long.  Requires also that nobody waits. */
 void sf_idle_leave_locked(void);
 
-/* Put a slot that nobody holds at the warm end; take one off, if it is on. */
-void sf_idle_add_locked(struct sf_buf *sf);
-void sf_idle_remove_locked(struct sf_buf *sf);
-
-/* The coldest idle slot, marked and off the list; NULL if there is none. */
-struct sf_buf *sf_idle_take_locked(void);
-
 /* Have the next flush clean them all. */
 void sf_idle_sweep_locked(void);
+
+/* Put a slot that nobody holds, and that is not on, at the warm end. */
+static inline void
+sf_idle_add_locked(struct sf_buf *sf)
+{
+	struct sf_buf *end = &sf_idle.end, *warmest = end->prev;
+
+	sf->prev = warmest;
+	sf->next = end;
+	warmest->next = end->prev = sf;
+	sf->listed = true;
+	store_relaxed(&sf_idle.n, load_relaxed(&sf_idle.n) + 1);
+}
+
+/* Take one off, if it is on. */
+static inline void
+sf_idle_remove_locked(struct sf_buf *sf)
+{
+	struct sf_buf *prev = sf->prev, *next = sf->next;
+
+	if (!sf->listed)
+		return;
+	prev->next = next;
+	next->prev = prev;
+	sf->listed = false;
+	store_relaxed(&sf_idle.n, load_relaxed(&sf_idle.n) - 1);
+}
+
+static inline bool
+sf_idle_is_empty_locked(void)
+{
+	return (sf_idle.end.next == &sf_idle.end);
+}
+
+/* The coldest idle slot, marked and off the list; NULL if there is none. */
+static inline struct sf_buf *
+sf_idle_take_locked(void)
+{
+	struct sf_buf *sf;
+
+	while ((sf = sf_idle.end.next) != &sf_idle.end) {
+		sf_idle_remove_locked(sf);
+		if (__predict_true(slot_mark(sf)))
+			return (sf);
+	}
+	return (NULL);
+}
 
 #endif

@@ -18,4 +18,8 @@ struct vm_page;
 bool sf_wait_alloc(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
     int flags, const void *caller);
 
+/* The same for one page.  Returns its buffer, or NULL. */
+struct sf_buf *
+sf_wait_alloc_one(struct vm_page *m, int flags, const void *caller) __regargs;
+
 #endif

@@ -107,15 +107,16 @@ sf_window_sweep_one_locked(struct sf_buf *sf)
 	}
 }
 
-/* Begin the round that all stamped slots wait for. */
-static tlb_gen_t
-start_round_locked(void)
+/* The round that all stamped slots wait for is to begin.  Returns how many
+ * addresses it is for; 0: everything. */
+static unsigned
+next_round_locked(void)
 {
 	uint32_t n = sweeps.nva;
 
 	sweeps.nva = 0;
 	sweeps.round++;
-	return (tlb_start(cpu_online(), sweeps.va, n <= TLB_MAX_LIST ? n : 0));
+	return (n <= TLB_MAX_LIST ? n : 0);
 }
 
 /* --- sweeps --- */
@@ -172,7 +173,8 @@ sweep_ahead_locked(void)
 	counter_inc(CTR_sf_sweeps);
 	if (any) {
 		sweeps.nva = TLB_MAX_LIST + 1;
-		sweeps.gen = start_round_locked();
+		sweeps.gen =
+		    tlb_start(cpu_online(), sweeps.va, next_round_locked());
 		sweeps.pending = true;
 	}
 }
@@ -276,13 +278,25 @@ sf_window_detach_locked(struct sf_buf *sf)
 	store_relaxed(&sf->page, NULL);
 }
 
+__regargs void
+sf_window_clean_one_locked(struct sf_buf *sf)
+{
+	bool used = (pte_take(sf->pte) & PG_A) != 0;
+
+	if (used || !sf_window_is_over(sf)) {
+		counter_inc(CTR_sf_sweeps);
+		tlb_shootdown_all(&sf->kva, 1);
+	}
+	slot_forget_page(sf);
+}
+
 void
 sf_window_flush_locked(void)
 {
 	finish_round_locked();
 	if (sweeps.nva == 0)
 		return;
-	tlb_wait(cpu_online(), start_round_locked());
+	tlb_shootdown_all(sweeps.va, next_round_locked());
 	store_release(&sf_buf_control.rounds_done, sweeps.round);
 }
 
@@ -368,8 +382,7 @@ sf_window_init(uint32_t nslots, bool strict)
 	sweeps.round = FIRST_ROUND;
 	store_relaxed(&sf_buf_control.rounds_done, FIRST_ROUND);
 	spin_lock(&sf_window_lock);
-	if (sf_idle_is_always_scarce())
-		sf_idle_enter_locked();
+	sf_idle_init_locked();
 	spin_unlock(&sf_window_lock);
 	return (0);
 }

@@ -85,6 +85,12 @@ struct sf_buf *sf_window_take(void);
  */
 void sf_window_detach_locked(struct sf_buf *sf);
 
+/*
+ * The same, and the flush, if it needs one: for this slot alone.  Then it is
+ * clean.
+ */
+void sf_window_clean_one_locked(struct sf_buf *sf) __regargs;
+
 /* Does a marked slot whose entry is taken need a flush? */
 bool sf_window_needs_flush(const struct sf_buf *sf);
 

@@ -65,9 +65,6 @@ struct sf_buf_control {
 } __aligned(CACHE_LINE_BYTES);
 extern struct sf_buf_control sf_buf_control;
 
-/* Arguments in registers: worth some instructions on the way to a miss. */
-#define __regargs __attribute__((regparm(3)))
-
 /* --- what the inlines below call --- */
 
 struct sf_buf *sf_buf_map(struct vm_page *m, int flags) __regargs;
