@@ -17,17 +17,18 @@
  *
  * The window is a row of pages of address space that begins at WINDOW_BASE.
  * Each belongs to one slot, a struct sf_buf.  The word `state` counts its
- * holders; while someone takes it, SF_MARK makes it negative.
+ * holders; whoever takes it for another page adds SF_MARK, which makes it
+ * negative whatever else is added meanwhile.
  *
- *	  idle, no page                  last free
- *	  state 0          HELD  ------------------------>  CACHED
- *	     |             state > 0  <--------------------  state 0, has a page
- *	     |               ^    ^       hit: increment        |
- *	     |  mark         |    |                             | mark
- *	     +----------> TAKEN --+  install, publish           |
- *	                  state < 0  <--------------------------+
- *	                     |
- *	                     +--> CACHED again, if it was not clean: unmark
+ *	    FRESH                          last free: decrement
+ *	  no page, state 0     HELD  ----------------------------->  CACHED
+ *	     |                 state > 0  <-----------------------  a page, state 0
+ *	     |                   ^           hit: increment            |
+ *	     | mark              | install, publish, unmark            | mark
+ *	     |                   |                                     |
+ *	     +---------------> TAKEN  <--------------------------------+
+ *	                     state < 0  --------------------------> CACHED again,
+ *	                                   unmark                   was not clean
  *
  * A page that is mapped twice has one slot, with two holders; the page's word
  * `sf` leads to it.  A CACHED slot is still mapped and still found, so using a
@@ -41,69 +42,100 @@
  *
  * I1  Page and entry of a slot change only while it is marked, and it is marked
  *     only from state 0.  So they are fixed while it is held.
- * I2  m->sf is a slot only if that slot has, or is just losing, page m.  It is
- *     set from NULL, by compare-and-swap, by who holds the slot; and cleared
- *     by who has marked it, before the mark goes.  Hence no page is found in
- *     two slots.  A frame that was freed while it is CACHED may be allocated
- *     again by anyone: what is cached is an address of the frame, whoever
- *     owns it.
- * I3  A slot that is taken for a new page is clean: no TLB holds anything for
- *     its address.
+ * I2  If m->sf is a slot, that slot has page m.  The word is set from NULL, by
+ *     compare-and-swap, and set to NULL again; both by who has marked the slot,
+ *     and the latter before anything is waited for.  Hence no page is found
+ *     in two slots, and a frame that was freed while it is CACHED may be
+ *     allocated again by anyone: what is cached is an address of the frame,
+ *     whoever owns it.
+ * I3  A slot that gets another page is clean: no TLB holds anything for its
+ *     address.
  * I4  Whoever brings a state to 0 then reads `scarce`: see sf_idle.c, I6.
  *
  * A HIT reads m->sf, increments that slot's state, and reads m->sf again.  If
  * the count was not negative and the word is still the slot, then by I1 and I2
- * the slot has the page and keeps it.  The increment is a locked operation:
- * the second read comes after it, and what the taker wrote before it unmarked
- * the slot is seen.  Otherwise the increment is undone; that undoing may be
- * the last free, and is treated as one.  So the taker adds and subtracts its
- * mark, for a hit's increment may be in the count.  A hit that meets a mark
- * tries again: marks are held with interrupts disabled, or the page loses the
- * slot before anything is waited for.
+ * the slot has the page and keeps it.  Else the increment is undone; that may
+ * be the last free, and is treated as one.  A hit that meets a mark is a miss.
+ * So is one that comes while the page has no slot.
  *
- * A FREE is a locked decrement.  A MISS marks an idle slot, takes its entry,
- * judges whether it is clean, writes the entry, unmarks with one holder, and
- * publishes.  Who loses the race to publish drops its slot, which nobody can
- * find, and shares the winner's.
+ * A MISS marks an idle slot, takes its entry, judges whether it is clean,
+ * unlinks its old page, writes page and entry, publishes, and takes the mark
+ * away, leaving one holder.  Interrupts are disabled meanwhile, so whoever sees
+ * the mark may spin.  If the slot was not clean, or another CPU has published a
+ * slot for the page first, the mark goes and nothing has happened: the loser
+ * finds the winner's slot.  A FREE is a decrement.
+ *
+ * WHICH WRITES PAIR WITH WHICH READS
+ *
+ * Locked operations are sequentially consistent, and x86 keeps loads in order
+ * among themselves, stores among themselves, and both on their side of a locked
+ * operation.  That is what each pair below relies on:
+ *
+ *	taker: unlink (store), unmark (locked)    hit: increment (locked), m->sf
+ *	    The hit's second look comes after its increment.  If that came after
+ *	    the mark it shows in the count; if it came before, the slot could
+ *	    not be marked.  If it came after the unmarking, the look sees the
+ *	    unlinking.
+ *	installer: page, entry (stores), publish  hit: m->sf, increment, use
+ *	    (locked), unmark (locked)
+ *	    Who finds the slot and no mark sees page and entry.
+ *	last holder: uses, decrement (locked)     taker: mark (locked), entry
+ *	    The uses are over before another page is there.
+ *	free: decrement (locked), scarce          who sets scarce (locked): states
+ *	    One sees the other.  The same pair carries the waiters, who set
+ *	    `scarce` before they look for the last time and sleep.
+ *	sweep: stamp (store), clear A (locked)    taker: entry (locked), stamp,
+ *	    flush, rounds_done (store)                rounds_done
+ *	    See below.
  *
  * THE PROOF BY THE ACCESSED BIT
  *
  * A processor sets the accessed bit (A) of an entry, in a locked cycle, before
  * its TLB may hold the translation, speculative walks included (Intel SDM
- * volume 3, 4.8 "Accessed and Dirty Flags", 4.10.2.3 "Details of TLB Use",
- * 9.1.2.1 "Automatic Locking").  An entry is written with A clear.  So, for a
- * slot that nobody holds:
+ * volume 3A, "Accessed and Dirty Flags", 4.8; "Details of TLB Use", 4.10.2.3;
+ * "Automatic Locking", 9.1.2.1; how flushes reach other processors,
+ * "Propagation of Paging-Structure Changes to Multiple Processors", 4.10.5.
+ * Numbers as in 2022; other editions differ, the titles stay).  Entries are
+ * written with A clear.
  *
  *	If A was cleared, and a flush of every CPU began after that and is
  *	over, and A is still clear, then no TLB holds the translation.
  *
- * A sweep clears A in many slots and then starts one round of flushes for all.
- * It first stamps each slot with the number of that round.  The taker first
- * takes the entry, by an exchange that returns A, and then reads the stamp and
- * which round is over.  A was clear either because nobody has used the slot
- * since a round that was over before, or because the sweep has just cleared
- * it; then the taker's exchange came after the sweep's clearing, and its read
- * of the stamp sees the sweep's, whose round is not over: not clean.  Read in
- * the other order, the stamp could be the old one.
+ * A sweep clears A in many slots, held or not, and then starts one round of
+ * flushes for all.  It first stamps each slot with the number of that round.
+ * (One whose A is clear keeps its stamp, if that round is over.)  The taker
+ * first takes the entry, by an exchange that returns A, and only then reads the
+ * stamp and which round is over.  Say A was clear.  Either nobody has used the
+ * slot since a round that was over before, and it is clean.  Or the sweep has
+ * just cleared it: then its clearing came before the exchange, its stamp before
+ * the clearing, and the taker's read after, so it sees a round that is not
+ * over: not clean.  Read in the other order, the stamp could be the old one.
+ * This also covers a slot from the harvest of one sweep that the next sweep has
+ * already gone over.
  *
- * Between the exchange and the new entry nothing is present, so no walk can
- * fill a TLB.  If the slot was not clean the old entry is put back by one
- * store, and nothing has happened.
- *
- * Flushes: a round that was under way when A was cleared never counts
- * (mm/tlb.c draws its generation after).  A held slot is not swept.  A round is
- * made ahead of need; allocators use up the last harvest meanwhile.
+ * A holder whose A was cleared still has the translation, and loses it in its
+ * own CPU's flush; if it uses the address again, A is set again.  A round that
+ * was under way when A was cleared never counts (mm/tlb.c draws its generation
+ * after).  Between the exchange and the new entry nothing is present, so no walk
+ * can fill a TLB, and a sweep's clearing there finds nothing to clear.  One
+ * that falls on the new entry is harmless: the stamp defers it.
  *
  * WHICH SLOT is another question than whether it is clean.  `recent`, set by
- * each hit and miss and cleared by each sweep, gives a slot that was used since
- * a second chance, also if only a device used the page, which never sets A.
- * When idle slots are scarce they are taken in the order of their last free.
+ * each hit and cleared by each sweep, gives a slot that was used since a second
+ * chance, also if only a device used the page, which never sets A.  When idle
+ * slots are scarce they are taken in the order of their last free.
+ *
+ * NO LIVELOCK.  CPUs that keep using idle slots can have every one found
+ * unclean.  A miss therefore gives up after as many tries as twice the window;
+ * the window is then treated as scarce, where a slot is marked first and
+ * flushed for.
  *
  * COSTS
  *
- * A hit: two locked operations with its free, on the slot's own line.  First
- * use: nothing is told.  A miss: one round for each 1 / 1.1 of the idle slots,
- * at most 4096.
+ * A hit: two locked operations with its free, both on the slot's own line.
+ * First use of a slot: nothing is told.  A miss: an entry, an A cleared, and
+ * one round for each 1 / 1.1 of the idle slots, at most 4096.  docs/bench.md
+ * has the instructions.
  *
  * REJECTED
  *
@@ -114,6 +146,10 @@
  *     on every CPU, used or not.  (Strict mode does it, to catch mistakes.)
  * A stamp in the ignored bits of the entry: three bits wrap.
  * A hit by compare-and-swap: a loop, to save an undoing that is rare.
+ * No mark, just a first holder: a hit on the old page could come before the
+ *     page is unlinked, and another slot be published for it meanwhile.
+ * A hint m->sf that may be stale, with the slot's page as the judge: a slot
+ *     that comes back to the same page looks as if it had never left.
  * A hash from page to slot: the page has room for a pointer.
  * An exact peak: every hit would write a word that all CPUs share.
  */
@@ -216,7 +252,7 @@ map_slowly(struct vm_page *m, int flags, struct sf_buf *marked)
 		counter_inc(CTR_sf_allocfail);
 		return (NULL);
 	}
-	return (sf_wait_alloc_one(m, flags, caller));
+	return (sf_scarce_map(m, flags, caller));
 }
 
 /*

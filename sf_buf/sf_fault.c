@@ -1,6 +1,6 @@
 /*
- * What a report says of a fault at an sf_buf's address, and of a buffer that was
- * misused.
+ * What a report says of a fault at an sf_buf's address, and of a buffer that
+ * was misused.
  */
 #include <sys/sf_buf.h>
 #include "kernel/backtrace.h"

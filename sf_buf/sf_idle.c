@@ -2,11 +2,11 @@
  * The idle slots of a scarce window.
  *
  * When few slots are idle, looking for one would go over the whole window.  So
- * the window becomes scarce: `sf_buf_control.scarce` is set, each last free goes
- * to sf_buf_idle(), and idle slots are kept on a list, coldest first.  A miss
- * takes the first, and an empty list means that none is free, both in constant
- * time.  When the list has grown long the window stops being scarce.  A window
- * of few slots always is, as is one in strict mode.
+ * the window becomes scarce: `sf_buf_control.scarce` is set, each last free
+ * goes to sf_buf_idle(), and idle slots are kept on a list, coldest first.  A
+ * miss takes the first, and an empty list means that none is free, both in
+ * constant time.  When the list has grown long the window stops being scarce.
+ * A window of few slots always is, as is one in strict mode.
  *
  * I6  While the window is scarce, each idle slot is on the list, or whoever
  *     made it idle is on the way here.  A free lets go, then reads `scarce`;
@@ -14,7 +14,8 @@
  *     consistent, so one sees the other.
  *
  * A slot on the list may be held again, by a hit, which takes no lock.  It is
- * dropped when its turn comes, and goes to the end of the list when it is freed.
+ * dropped when its turn comes, and goes to the end of the list when it is
+ * freed.
  */
 #include "sf_buf/sf_idle.h"
 #include "sf_buf/sf_window.h"

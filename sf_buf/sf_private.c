@@ -7,8 +7,8 @@
  * wrong CPU faults instead of reading a stranger's page.
  *
  * The slots are a table keyed by frame number.  A page may have any of the
- * PROBES slots from its frame number on, so the search for a page that is mapped
- * and the search for a slot are both short.  Neighbouring frames get
+ * PROBES slots from its frame number on, so the search for a page that is
+ * mapped and the search for a slot are both short.  Neighbouring frames get
  * neighbouring slots.
  *
  * `state` counts holders; SF_MARK makes it negative while the page is being

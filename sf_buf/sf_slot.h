@@ -51,9 +51,9 @@ slot_forget_page(struct sf_buf *sf)
 
 /*
  * Write the entry that maps `m`, where one was taken, but for its bytes 5 to 7,
- * which slot_init() has written.  A struct vm_page has 16 bytes, so 2^8 times its
- * offset in the array is the physical address; rotated by 8 bits, the offset has
- * the four bytes of it that matter: this saves three instructions.
+ * which slot_init() has written.  A struct vm_page has 16 bytes, so 2^8 times
+ * its offset in the array is the physical address; rotated by 8 bits, the
+ * offset has the four bytes of it that matter: this saves three instructions.
  * Nobody asks whether the page is dirty: with M set from the start, the first
  * write needs no second walk.
  */

@@ -2,10 +2,10 @@
  * Requests for slots of a scarce window, and threads that wait.
  *
  * I7  While a request waits that could use any slot, no idle slot is on the
- *     list: idle_locked() gives it to the first that can use it, marked and
- *     without its page, so that no hit can take it away again.  But for slots
- *     that the request itself has just let go, which serve_waiters() gives to
- *     those behind it.
+ *     list: sf_wait_idle_locked() gives it to the first that can use it, marked
+ *     and without its page, so that no hit can take it away again.  But for
+ *     slots that the request itself has just let go, which serve_waiters()
+ *     gives to those behind it.
  *
  * Requests queue in the order of arrival.  One for several pages collects slots
  * until it has enough.  It holds no buffer meanwhile, not even of a page
@@ -33,16 +33,14 @@ struct request {
 	struct request *next; /* who came after it */
 };
 
-static struct request *first; /* who waits longest; under the lock */
-
-static void idle_locked(struct sf_buf *sf);
+struct request *sf_wait_first;
 
 /* --- requests --- */
 
 static void
 request_add(struct request *r)
 {
-	struct request **link = &first;
+	struct request **link = &sf_wait_first;
 
 	while (*link != NULL)
 		link = &(*link)->next;
@@ -53,7 +51,7 @@ request_add(struct request *r)
 static void
 request_remove(struct request *r)
 {
-	struct request **link = &first;
+	struct request **link = &sf_wait_first;
 
 	while (*link != r) {
 		ASSERT(*link != NULL, "sf_buf: request %p is not queued",
@@ -66,7 +64,7 @@ request_remove(struct request *r)
 static void
 leave_if_plenty(void)
 {
-	if (first == NULL)
+	if (sf_wait_first == NULL)
 		sf_idle_leave_locked();
 }
 
@@ -83,7 +81,8 @@ can_use(const struct request *r, const struct sf_buf *sf)
 static bool
 is_first(const struct request *r)
 {
-	for (const struct request *i = first; i != NULL && i != r; i = i->next)
+	for (const struct request *i = sf_wait_first; i != NULL && i != r;
+	     i = i->next)
 		if (i->run == NULL)
 			return (false);
 	return (true);
@@ -118,7 +117,7 @@ static void
 give_up(struct sf_buf *sf)
 {
 	if (slot_unmark(sf))
-		idle_locked(sf);
+		sf_wait_idle_locked(sf);
 }
 
 static void
@@ -143,10 +142,10 @@ unmap_idle(struct sf_buf *sf)
 	return (slot_unmark(sf));
 }
 
-static void
-idle_locked(struct sf_buf *sf)
+void
+sf_wait_idle_locked(struct sf_buf *sf)
 {
-	struct request *r = first;
+	struct request *r = sf_wait_first;
 
 	sf_idle_remove_locked(sf);
 	if (sf_window.strict && load_relaxed(&sf->page) != NULL &&
@@ -164,33 +163,6 @@ idle_locked(struct sf_buf *sf)
 	}
 }
 
-__regargs void
-sf_buf_idle(struct sf_buf *sf)
-{
-	if (!sf_buf_is_shared(sf)) {
-		if (sf_window.strict)
-			sf_private_unmap(sf, __builtin_return_address(0));
-		return;
-	}
-	spin_lock(&sf_window_lock);
-	if (load_folded(&sf_buf_control.scarce) == 0 ||
-	    load_relaxed(&sf->state) != 0) {
-		spin_unlock(&sf_window_lock);
-		return;
-	}
-	if (__predict_false(sf_window.strict))
-		sf->freer = __builtin_return_address(0);
-	if (__predict_false(sf_window.strict || first != NULL)) {
-		idle_locked(sf);
-	} else { /* the usual case */
-		sf_idle_remove_locked(sf);
-		sf_idle_add_locked(sf);
-	}
-	if (__predict_false(sf_idle.n > sf_idle.plenty))
-		leave_if_plenty();
-	spin_unlock(&sf_window_lock);
-}
-
 /* One holder fewer, with the lock held. */
 static void
 drop_locked(struct sf_buf *sf)
@@ -198,7 +170,7 @@ drop_locked(struct sf_buf *sf)
 	if (sf_buf_is_direct(sf) || atomic_fetch_sub(&sf->state, 1) != 1)
 		return;
 	sf_buf_count_unused();
-	idle_locked(sf);
+	sf_wait_idle_locked(sf);
 }
 
 /* --- fulfilling a request --- */
@@ -244,7 +216,7 @@ drop_found(struct request *r)
 static void
 wake_sharers(const struct vm_page *m)
 {
-	for (struct request *r = first; r != NULL; r = r->next)
+	for (struct request *r = sf_wait_first; r != NULL; r = r->next)
 		for (unsigned i = 0; r->run == NULL && i < r->n; i++)
 			if (r->page[i] == m)
 				wakeup(r);
@@ -389,7 +361,7 @@ fulfil(struct request *r, int flags)
 static void
 serve_waiters(void)
 {
-	struct request *r = first;
+	struct request *r = sf_wait_first;
 	struct sf_buf *sf;
 
 	while (r != NULL) {
@@ -419,60 +391,6 @@ wait_locked(struct request *r, int flags)
 	request_remove(r);
 	serve_waiters();
 	return (done);
-}
-
-/* Detach a slot and make it clean; at once with every idle slot, so that the next
- * ones are clean, too. */
-static __noinline void
-clean_with_idle(struct sf_buf *sf)
-{
-	sf_window_detach_locked(sf);
-	if (!sf_window_needs_flush(sf))
-		return;
-	sf_window_sweep_one_locked(sf);
-	sf_idle_sweep_locked();
-	sf_window_flush_locked();
-}
-
-/*
- * The usual case: one page, nobody waits, and a slot is idle.
- * Returns NULL if it is not so, or if another CPU has just mapped the page.
- */
-static struct sf_buf *
-map_one_locked(struct vm_page *m, const void *caller)
-{
-	struct sf_buf *sf = NULL;
-
-	if (first == NULL && load_relaxed(&m->sf) == NULL)
-		sf = sf_idle_take_locked();
-	if (sf == NULL)
-		return (NULL);
-	if (sf_idle_is_empty_locked())
-		sf_window_clean_one_locked(sf);
-	else
-		clean_with_idle(sf);
-	slot_install(sf, sf->pte, m);
-	sf->caller = caller;
-	if (!slot_publish(sf, m)) {
-		give_up(sf);
-		return (NULL);
-	}
-	slot_unmark_held(sf);
-	return (sf);
-}
-
-__regargs struct sf_buf *
-sf_wait_alloc_one(struct vm_page *m, int flags, const void *caller)
-{
-	struct sf_buf *sf = NULL;
-
-	spin_lock(&sf_window_lock);
-	if (load_relaxed(&sf_buf_control.scarce) != 0)
-		sf = map_one_locked(m, caller);
-	spin_unlock(&sf_window_lock);
-	if (sf != NULL || sf_wait_alloc(&m, &sf, 1, flags, caller))
-		return (sf);
-	return (NULL);
 }
 
 bool

@@ -2,11 +2,11 @@
  * The window: sweeps, and slots that are clean.
  *
  * A slot is clean when no TLB holds its translation; sf_buf.c proves how the
- * accessed bit and the slot's round tell.  Rounds are numbered.  A slot's `round` is the
- * one after which a clear A means that it is clean.
+ * accessed bit and the slot's round tell.  Rounds are numbered.  A slot's
+ * `round` is the one after which a clear A means that it is clean.
  *
  * A sweep goes over a stretch of the window, from where the last one ended,
- * clears A in the idle slots, and starts one round for all.  The stretch that
+ * clears A in its slots, and starts one round for all.  The stretch that
  * it leaves is the harvest: CPUs take chunks of it, and slots from their chunk
  * without a lock.  When less than LOW_WATER of a harvest is left, the next
  * sweep is made ahead, so that its round is over when its slots are needed.
@@ -26,9 +26,9 @@
 #define SWEEP_MAX 4096
 
 /*
- * Sweep ahead when 1 / LOW_WATER of a harvest is left, or in the hands of the CPU
- * that takes the last: 9 percent, so that a round serves at least 1 / 1.1 of
- * the idle slots.
+ * Sweep ahead when 1 / LOW_WATER of a harvest is left, or in the hands of the
+ * CPU that takes the last: 9 percent, so that a round serves at least 1 / 1.1
+ * of the idle slots.
  */
 #define LOW_WATER 11
 
@@ -153,8 +153,8 @@ sweep_slots_locked(struct sf_buf *sf, uint32_t n)
 	return (unused != n || pending != 0);
 }
 
-/* Sweep what follows the harvest, for a round that flushes everything, and start
- * that. */
+/* Sweep what follows the harvest, for a round that flushes everything, and
+ * start that. */
 static void
 sweep_ahead_locked(void)
 {
@@ -206,8 +206,8 @@ next_harvest_locked(void)
 	sweeps.ahead.left = 0;
 }
 
-/* Give this CPU more slots to try.  False when slots are scarce.  Interrupts are
- * disabled. */
+/* Give this CPU more slots to try.  False when slots are scarce.  Interrupts
+ * are disabled. */
 static bool
 refill(void)
 {
@@ -283,11 +283,11 @@ sf_window_clean_one_locked(struct sf_buf *sf)
 {
 	bool used = (pte_take(sf->pte) & PG_A) != 0;
 
+	slot_forget_page(sf); /* before anything is waited for */
 	if (used || !sf_window_is_over(sf)) {
 		counter_inc(CTR_sf_sweeps);
 		tlb_shootdown_all(&sf->kva, 1);
 	}
-	slot_forget_page(sf);
 }
 
 void
@@ -302,8 +302,8 @@ sf_window_flush_locked(void)
 
 /* --- how many are held --- */
 
-/* A CPU's room is below 0 from the moment at which it holds more than ever until
- * this; or for longer, if the thread has moved in between. */
+/* A CPU's room is below 0 from the moment at which it holds more than ever
+ * until this; or for longer, if the thread has moved in between. */
 __regargs struct sf_buf *
 sf_buf_new_peak(struct sf_buf *sf)
 {

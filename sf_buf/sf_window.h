@@ -74,7 +74,8 @@ sf_window_let_go(struct sf_buf *sf)
 /*
  * Get a slot for a new page: marked, clean, its entry taken, its old page gone.
  * Requires: interrupts disabled.
- * Returns NULL when the slots are or have become scarce, or will not come clean.
+ * Returns NULL when the slots are or have become scarce, or will not come
+ *   clean.
  * Effects: may sweep, with TLB IPIs, and wait for a round.
  */
 struct sf_buf *sf_window_take(void);

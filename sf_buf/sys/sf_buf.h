@@ -225,7 +225,8 @@ sf_buf_alloc_private(struct vm_page *m, int flags)
  *     it has freed the buffer.
  *   flags: SFB_ flags but SFB_RUN, or'ed.
  * Requires: with SFB_CPUPRIVATE, the caller cannot migrate (sched_pin) until
- *   its last access.  Without SFB_NOWAIT, a context that may sleep.
+ *   its last access.  Without SFB_NOWAIT, a context that may sleep, so
+ *   interrupts are enabled.
  * Returns a buffer whose sf_buf_kva() maps the page, readable and writable.
  *   The page's buffer may be shared with others who map it.  NULL, with
  *   SFB_NOWAIT, when every buffer is in use or a thread waits for one; NULL,
