@@ -13,7 +13,6 @@
 #include "kernel/string.h"
 #include "kernel/thread.h"
 #include "mm/vm_page.h"
-#include <sys/sf_buf.h>
 
 static struct spinlock lock_a = SPINLOCK_INITIALIZER("panic a", RANK_TEST);
 static struct spinlock lock_leaf = SPINLOCK_INITIALIZER("panic b", RANK_LEAF);
@@ -124,96 +123,6 @@ bug_mutex_not_owner(void)
 	mtx_unlock(&mutex);
 }
 
-static void
-bug_sf_unwired(void)
-{
-	(void)sf_buf_alloc(vm_page_alloc(VM_ALLOC_ANY), SFB_DEFAULT);
-}
-
-static void
-bug_sf_unpinned(void)
-{
-	(void)sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_CPUPRIVATE);
-}
-
-static void
-bug_sf_flags(void)
-{
-	(void)sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), 64);
-}
-
-static void
-bug_sf_overfree(void)
-{
-	struct sf_buf *sf;
-
-	sf_buf_set_dmap(false);
-	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
-	sf_buf_free(sf);
-	sf_buf_free(sf);
-}
-
-static void
-bug_private_overfree(void)
-{
-	struct sf_buf *sf;
-
-	sf_buf_set_dmap(false);
-	sched_pin();
-	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_CPUPRIVATE);
-	sf_buf_free(sf);
-	sf_buf_free(sf);
-}
-
-static void
-bug_private_elsewhere(void)
-{
-	struct sf_buf *sf;
-
-	sf_buf_set_dmap(false);
-	sched_bind(0);
-	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_CPUPRIVATE);
-	sched_bind(1);
-	*(volatile int *)sf_buf_kva(sf) = 1;
-}
-
-static void
-bug_sf_interior(void)
-{
-	struct sf_buf *sf;
-
-	sf_buf_set_dmap(false);
-	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
-	sf_buf_free((struct sf_buf *)((char *)sf + 4));
-}
-
-/* The next two with sfbuf.strict=on. */
-static void
-bug_sf_use_after_free(void)
-{
-	struct sf_buf *sf =
-	    sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
-	volatile int *word = (volatile int *)sf_buf_kva(sf);
-
-	sf_buf_free(sf);
-	*word = 1;
-}
-
-static void
-bug_sf_overrun(void)
-{
-	struct sf_buf *sf =
-	    sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
-
-	*(volatile int *)(sf_buf_kva(sf) + PAGE_SIZE) = 1;
-}
-
-static void
-bug_sf_garbage(void)
-{
-	sf_buf_free((struct sf_buf *)0x1234);
-}
-
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -231,16 +140,6 @@ static const struct {
     {"sleep-critical", bug_sleep_critical},
     {"mutex-twice", bug_mutex_twice},
     {"mutex-not-owner", bug_mutex_not_owner},
-    {"sf-unwired", bug_sf_unwired},
-    {"sf-unpinned", bug_sf_unpinned},
-    {"sf-flags", bug_sf_flags},
-    {"sf-overfree", bug_sf_overfree},
-    {"private-overfree", bug_private_overfree},
-    {"private-elsewhere", bug_private_elsewhere},
-    {"sf-garbage", bug_sf_garbage},
-    {"sf-interior", bug_sf_interior},
-    {"sf-use-after-free", bug_sf_use_after_free},
-    {"sf-overrun", bug_sf_overrun},
 };
 
 void
@@ -249,9 +148,11 @@ panic_on_purpose(const char *name)
 	for (unsigned i = 0; name != NULL && i < nitems(bugs); i++)
 		if (strcmp(bugs[i].name, name) == 0)
 			bugs[i].fn();
-	if (name != NULL)
-		kprintf("option: no bug is called \"%s\"; tests/panics.c has "
-			"the list\n",
+	if (name != NULL) {
+		sf_panic_on_purpose(name);
+		kprintf("option: no bug is called \"%s\"; tests/panics.c and "
+			"tests/sf_panics.c have the list\n",
 		    name);
+	}
 	panic("on purpose");
 }

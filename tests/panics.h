@@ -12,4 +12,7 @@
  */
 void panic_on_purpose(const char *name) __noreturn;
 
+/* The same for the bugs of tests/sf_panics.c; returns if `name` is none. */
+void sf_panic_on_purpose(const char *name);
+
 #endif
