@@ -11,8 +11,8 @@
 #include "mm/pmap.h"
 #include "mm/vm_page.h"
 
-/* A full window, and a few more. */
-#define KIT_MAX (KIT_MAX_FILL + 64)
+/* A full window, and some more. */
+#define KIT_MAX (KIT_MAX_FILL + 640)
 
 /* The test's own thread only. */
 static struct {
@@ -55,8 +55,7 @@ void
 kit_end(void)
 {
 	gang_end();
-	while (kit.nsf != 0)
-		sf_buf_free(kit.sf[--kit.nsf]);
+	kit_unmap_all();
 	/* In the order in which they wait: one that has its buffer gives it
 	 * to the next. */
 	for (unsigned i = 0; i < kit.nsleepers; i++) {
@@ -82,6 +81,19 @@ kit_page(unsigned flags)
 	return (m);
 }
 
+struct vm_page *
+kit_frame(pfn_t pfn)
+{
+	struct vm_page *m = vm_page_alloc_frame(pfn, VM_ALLOC_WIRED);
+
+	if (m == NULL)
+		return (NULL);
+	ASSERT(kit.npages < KIT_MAX, "kit: %u pages", kit.npages);
+	kit.page[kit.npages++] = m;
+	pmap_copy_to_page(m, 0, &pfn, sizeof(pfn));
+	return (m);
+}
+
 /* Collect up to n pages whose frames lie a private window's size apart. */
 static unsigned
 collide_from(pfn_t pfn, struct vm_page **page, unsigned n)
@@ -90,13 +102,10 @@ collide_from(pfn_t pfn, struct vm_page **page, unsigned n)
 
 	for (; pfn < vm_page_array.npages && found < n;
 	     pfn += PRIVATE_WINDOW_PAGES) {
-		struct vm_page *m = vm_page_alloc_frame(pfn, VM_ALLOC_WIRED);
+		struct vm_page *m = kit_frame(pfn);
 
-		if (m == NULL)
-			continue;
-		ASSERT(kit.npages < KIT_MAX, "kit: %u pages", kit.npages);
-		kit.page[kit.npages++] = page[found++] = m;
-		pmap_copy_to_page(m, 0, &pfn, sizeof(pfn));
+		if (m != NULL)
+			page[found++] = m;
 	}
 	return (found);
 }
@@ -169,6 +178,13 @@ kit_unmap(struct sf_buf *sf)
 	ASSERT(i != 0, "kit_unmap: %p was not mapped", (void *)sf);
 	kit.sf[i - 1] = kit.sf[--kit.nsf];
 	sf_buf_free(sf);
+}
+
+void
+kit_unmap_all(void)
+{
+	while (kit.nsf != 0)
+		sf_buf_free(kit.sf[--kit.nsf]);
 }
 
 struct sf_buf *

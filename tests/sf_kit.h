@@ -47,13 +47,18 @@ void kit_free_page(struct vm_page *m);
  */
 bool kit_colliding_pages(struct vm_page **page, unsigned n);
 
-/* A wired page that holds its own frame number in its first word. */
+/* A wired page that holds its own frame number in its first word: any, or the
+ * one of a frame.  NULL if that cannot be had. */
 struct vm_page *kit_tagged_page(void);
+struct vm_page *kit_frame(pfn_t pfn);
 
 /* sf_buf_alloc() and sf_buf_free() of a buffer that kit_end() frees if it is
  * still held. */
 struct sf_buf *kit_map(struct vm_page *m, int flags);
 void kit_unmap(struct sf_buf *sf);
+
+/* Free all that kit_map() has mapped. */
+void kit_unmap_all(void);
 
 /* Some buffer that the kit holds. */
 struct sf_buf *kit_any(void);

@@ -10,7 +10,8 @@
  * Kills: a CPU left out of a round; a list cut short; a request lost when
  * several merge or the target is far behind; an initiator that waits without
  * serving others; a target that spins without polling; an idle CPU that wakes
- * without making up for what it has missed, or after the interrupt's handler.
+ * without making up for what it has missed, or after the interrupt's handler;
+ * lists of requests followed by unsigned numbers.
  */
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
@@ -188,6 +189,44 @@ TEST(tlb, an_idle_cpu_makes_up_for_the_rounds_that_it_missed)
 		run_while_others_are_idle(change_quietly, &c);
 		test_run_on_all(expect_frame, &c.frame);
 	}
+	area_release();
+}
+
+/* Numbers begin no more than these before their end. */
+#define NEAR_THE_END 1000
+#define AT_ONCE 20
+
+static tlb_gen_t
+number_of_a_round(void)
+{
+	static const struct cpumask nobody;
+	tlb_gen_t gen;
+
+	critical_enter();
+	gen = tlb_start(&nobody, NULL, 0);
+	critical_exit();
+	return (gen);
+}
+
+/* Rounds until their numbers have passed the end, as the first ones of a machine
+ * do; some at a time, which idle CPUs then make up for. */
+TEST(tlb, numbers_of_rounds_wrap_and_none_is_missed)
+{
+	struct change c = {.frame = 0, .rounds = AT_ONCE};
+	unsigned n = 0;
+
+	CHECK(area_make(1));
+	do {
+		test_run_on_all(expect_frame, &c.frame);
+		c.frame = !c.frame;
+		run_while_others_are_idle(change_quietly, &c);
+		n += AT_ONCE;
+	} while ((int32_t)number_of_a_round() < 0 && n < NEAR_THE_END &&
+	    !test_failed());
+	test_run_on_all(expect_frame, &c.frame);
+	if ((int32_t)number_of_a_round() < 0)
+		test_fail(__FILE__, __LINE__, "%u rounds end with number %#x",
+		    n, number_of_a_round());
 	area_release();
 }
 
