@@ -142,11 +142,16 @@ TEST(timeout, cancel_says_whether_the_function_is_still_to_be_called)
 }
 
 /* A function that takes its time, and the steps of the two CPUs. */
-static _Atomic bool slow_started, slow_may_end, slow_ended;
+static _Atomic bool setter_left, slow_started, slow_may_end, slow_ended;
 
+/* On the CPU of who set it, who may not have left yet. */
 static void
-slow_function(void *arg __unused)
+slow_function(void *arg)
 {
+	if (!atomic_load(&setter_left)) {
+		timeout_set(arg, clock_now() + MSEC);
+		return;
+	}
 	atomic_store(&slow_started, true);
 	SPIN_UNTIL(atomic_load(&slow_may_end));
 	clock_delay(MSEC);
@@ -160,13 +165,15 @@ TEST(timeout, cancel_waits_for_a_function_that_runs_on_another_cpu)
 
 	if (cpu_count() == 1)
 		SKIP("needs two CPUs");
+	atomic_store(&setter_left, false);
 	atomic_store(&slow_started, false);
 	atomic_store(&slow_may_end, false);
 	atomic_store(&slow_ended, false);
-	timeout_init(&t, slow_function, NULL);
+	timeout_init(&t, slow_function, &t);
 	sched_bind(another_cpu(0));
 	timeout_set(&t, clock_now() + MSEC);
 	sched_bind(0);
+	atomic_store(&setter_left, true);
 	WAIT_UNTIL(atomic_load(&slow_started));
 	atomic_store(&slow_may_end, true);
 	cancelled = timeout_cancel(&t);
