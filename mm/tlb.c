@@ -188,6 +188,7 @@ tlb_cpu_busy(void)
 	struct cpu *c = curcpu();
 
 	c->tlb_idle = false;
+	catch_up(c); /* what is done already stays done: see tlb_done() */
 	cpumask_add(&busy, c->id);
 	atomic_fetch_add(&nbusy, 1);
 	catch_up(c);

@@ -121,9 +121,10 @@
  * that falls on the new entry is harmless: the stamp defers it.
  *
  * WHICH SLOT is another question than whether it is clean.  `recent`, set by
- * each hit and cleared by each sweep, gives a slot that was used since a second
- * chance, also if only a device used the page, which never sets A.  When idle
- * slots are scarce they are taken in the order of their last free.
+ * each hit and miss and cleared by each sweep, gives a slot that was used since
+ * a second chance, also if only a device used the page, which never sets A.
+ * It also saves marking most slots that would not be clean.  When idle slots
+ * are scarce they are taken in the order of their last free.
  *
  * NO LIVELOCK.  CPUs that keep using idle slots can have every one found
  * unclean.  A miss therefore gives up after as many tries as twice the window;
@@ -226,21 +227,14 @@ map_in_plenty(struct vm_page *m, const void *caller)
 	return (sf);
 }
 
-/*
- * Whatever it takes.
- *   marked: a slot to let go of before, with interrupts disabled; or NULL.
- * Called last by sf_buf_map(), so it returns to that one's caller.
- */
+/* Whatever it takes.  Called last by sf_buf_map(), so it returns to that one's
+ * caller, as does the next. */
 static __noinline __regargs struct sf_buf *
-map_slowly(struct vm_page *m, int flags, struct sf_buf *marked)
+map_slowly(struct vm_page *m, int flags)
 {
 	const void *caller = __builtin_return_address(0);
 	struct sf_buf *sf;
 
-	if (marked != NULL) {
-		sf_window_let_go(marked);
-		intr_enable();
-	}
 	assert_may_sleep(flags);
 	if (load_folded(&sf_buf_control.scarce) == 0) {
 		sf = map_in_plenty(m, caller);
@@ -256,6 +250,19 @@ map_slowly(struct vm_page *m, int flags, struct sf_buf *marked)
 }
 
 /*
+ * Let go of a slot that was not clean, or lost the race to be the page's; then
+ * once more.  Interrupts are disabled.
+ */
+static __noinline __regargs struct sf_buf *
+map_again(struct vm_page *m, int flags, struct sf_buf *marked)
+{
+	sf_window_let_go(marked);
+	intr_enable();
+	return (load_relaxed(&m->sf) == NULL ? sf_buf_map(m, flags) :
+					       map_slowly(m, flags));
+}
+
+/*
  * The way of nearly every miss.  Who may sleep has interrupts enabled, so there
  * is no need to save their state.  All calls are last ones, for a function that
  * calls nothing needs no frame: see the Makefile.
@@ -268,23 +275,23 @@ sf_buf_map(struct vm_page *m, int flags)
 
 	if ((flags & SFB_NOWAIT) != 0 ||
 	    __predict_false(!CPU_WORD_IS(offsetof(struct cpu, depths), 0)))
-		return (map_slowly(m, flags, NULL));
+		return (map_slowly(m, flags));
 	intr_disable_enabled();
 	do {
 		if (__predict_false(!sf_window_next(&sf))) {
 			intr_enable();
-			return (map_slowly(m, flags, NULL));
+			return (map_slowly(m, flags));
 		}
 	} while (__predict_false(load_folded(&sf->recent) != 0 ||
 	    !slot_mark(sf)));
 	pte = sf->pte;
 	if (!sf_window_take_entry(sf, pte))
-		return (map_slowly(m, flags, sf));
+		return (map_again(m, flags, sf));
 	slot_forget_page(sf);
 	slot_install(sf, pte, m);
 	sf->caller = __builtin_return_address(0);
 	if (__predict_false(!slot_publish(sf, m)))
-		return (map_slowly(m, flags, sf));
+		return (map_again(m, flags, sf));
 	atomic_fetch_add(&sf->state, 1 - SF_MARK);
 	if (__predict_false(DEC_CPU_WORD(offsetof(struct cpu, sf_room)))) {
 		intr_enable();

@@ -33,8 +33,9 @@ slot_unmark(struct sf_buf *sf)
 {
 	int32_t holders = atomic_fetch_add(&sf->state, -SF_MARK) - SF_MARK;
 
+	/* It will count one fewer; that is no new peak. */
 	if (holders > 0)
-		sf_buf_count_used(sf);
+		(void)DEC_CPU_WORD(offsetof(struct cpu, sf_room));
 	return (holders == 0);
 }
 
@@ -83,6 +84,7 @@ static inline void
 slot_install(struct sf_buf *sf, pt_entry_t *pte, struct vm_page *m)
 {
 	store_relaxed(&sf->page, m);
+	store_relaxed(&sf->recent, 1);
 	slot_put_pte(pte, m);
 	counter_inc(CTR_sf_miss);
 }
