@@ -10,25 +10,26 @@
 #include "kernel/types.h"
 
 /* name, and what one count stands for */
-#define COUNTER_LIST(X)                                                   \
-	X(sf_hit, "sf_buf_alloc found the page mapped")                   \
-	X(sf_miss, "sf_buf_alloc wrote a new mapping")                    \
-	X(sf_sweeps, "sweeps of the sf_buf window")                       \
-	X(sf_direct, "sf_buf_alloc answered from the direct map")         \
-	X(sf_private, "sf_buf_alloc calls with SFB_CPUPRIVATE")           \
-	X(sf_allocwait, "sf_buf_alloc slept, once per sleep")             \
-	X(sf_allocfail, "sf_buf_alloc returned NULL")                     \
-	X(tlb_rounds, "shootdown rounds begun that had a remote CPU")     \
-	X(tlb_ipis_sent, "shootdown interrupts sent, one per target CPU") \
-	X(tlb_ipis_received, "shootdown requests served for another CPU") \
-	X(tlb_invlpg, "invlpg instructions")                              \
-	X(tlb_cr3_reloads, "CR3 reloads to flush the TLB")                \
-	X(pte_writes, "page-table entries of 4 KiB pages written")        \
-	X(page_allocs, "page frames allocated")                           \
-	X(page_frees, "page frames freed")                                \
-	X(ctx_switches, "context switches")                               \
-	X(sched_steals, "threads taken from another CPU's queue")         \
-	X(timer_intrs, "timer interrupts")                                \
+#define COUNTER_LIST(X)                                                      \
+	X(sf_hit, "sf_buf_alloc found the page mapped")                      \
+	X(sf_miss, "sf_buf_alloc wrote a new mapping")                       \
+	X(sf_aborts, "idle sf_bufs let go again: not clean, or a lost race") \
+	X(sf_sweeps, "sweeps of the sf_buf window")                          \
+	X(sf_direct, "sf_buf_alloc answered from the direct map")            \
+	X(sf_private, "sf_buf_alloc calls with SFB_CPUPRIVATE")              \
+	X(sf_allocwait, "sf_buf_alloc slept, once per sleep")                \
+	X(sf_allocfail, "sf_buf_alloc returned NULL")                        \
+	X(tlb_rounds, "shootdown rounds begun that had a remote CPU")        \
+	X(tlb_ipis_sent, "shootdown interrupts sent, one per target CPU")    \
+	X(tlb_ipis_received, "shootdown requests served for another CPU")    \
+	X(tlb_invlpg, "invlpg instructions")                                 \
+	X(tlb_cr3_reloads, "CR3 reloads to flush the TLB")                   \
+	X(pte_writes, "page-table entries of 4 KiB pages written")           \
+	X(page_allocs, "page frames allocated")                              \
+	X(page_frees, "page frames freed")                                   \
+	X(ctx_switches, "context switches")                                  \
+	X(sched_steals, "threads taken from another CPU's queue")            \
+	X(timer_intrs, "timer interrupts")                                   \
 	X(resched_ipis, "reschedule interrupts sent")
 
 enum counter {

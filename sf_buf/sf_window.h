@@ -67,6 +67,7 @@ sf_window_take_entry(const struct sf_buf *sf, pt_entry_t *pte)
 static inline void
 sf_window_let_go(struct sf_buf *sf)
 {
+	counter_inc(CTR_sf_aborts);
 	if (slot_unmark(sf) && atomic_load(&sf_buf_control.scarce) != 0)
 		sf_buf_idle(sf);
 }
