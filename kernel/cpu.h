@@ -62,6 +62,7 @@ struct cpu {
 
 	/* This CPU only: the sf_buf layer's. */
 	struct sf_buf *sf_next, *sf_end; /* slots that it tries next */
+	uint32_t sf_harvest;             /* the last that it took of */
 	struct sf_buf *sf_private;       /* its own slots; NULL: none */
 	/* Buffers that were taken here less those freed here: sf_peak is the
 	 * most that it has been, sf_room what it is less than that. */

@@ -249,6 +249,21 @@ map_slowly(struct vm_page *m, int flags)
 	return (sf_scarce_map(m, flags, caller));
 }
 
+/* Get this CPU more slots to try, then once more. */
+static __noinline __regargs struct sf_buf *
+map_refill(struct vm_page *m, int flags)
+{
+	bool got;
+
+	if (load_folded(&sf_buf_control.scarce) != 0)
+		return (map_slowly(m, flags));
+	assert_may_sleep(flags);
+	intr_disable_enabled();
+	got = sf_window_refill();
+	intr_enable();
+	return (got ? sf_buf_map(m, flags) : map_slowly(m, flags));
+}
+
 /*
  * Let go of a slot that was not clean, or lost the race to be the page's; then
  * once more.  Interrupts are disabled.
@@ -280,7 +295,7 @@ sf_buf_map(struct vm_page *m, int flags)
 	do {
 		if (__predict_false(!sf_window_next(&sf))) {
 			intr_enable();
-			return (map_slowly(m, flags));
+			return (map_refill(m, flags));
 		}
 	} while (__predict_false(load_folded(&sf->recent) != 0 ||
 	    !slot_mark(sf)));

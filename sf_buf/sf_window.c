@@ -26,15 +26,14 @@
 #define SWEEP_MAX 4096
 
 /*
- * Sweep ahead when 1 / LOW_WATER of a harvest is left, or in the hands of the
- * CPU that takes the last: 9 percent, so that a round serves at least 1 / 1.1
- * of the idle slots.
+ * A round is to serve at least 1 / 1.1 of the idle slots, so no more than 9
+ * percent of a harvest may be left, or in CPUs' hands, when the next sweep is
+ * made: it is made ahead when 2.3 percent are left, and CPUs share the other 6.8
+ * percent.  LARGEST slots in hand are enough to make getting them cheap.
  */
-#define LOW_WATER 11
-
-/* The most slots that a CPU gets to try at once: with 128 the lock costs each
- * miss two instructions.  In a small window it gets 1 / LOW_WATER. */
-#define CHUNK 128
+#define LOW_WATER(swept) ((swept) / 44)
+#define PORTION(swept, cpus) ((swept)*3 / 44 / (cpus))
+#define LARGEST 128
 
 struct sf_window sf_window;
 struct sf_buf_control sf_buf_control;
@@ -43,16 +42,30 @@ struct spinlock sf_window_lock = SPINLOCK_INITIALIZER("sf_buf", RANK_SF_BUF);
 /* A stretch of the window: `left` slots from `first` on, around its end. */
 struct stretch {
 	uint32_t first, left;
-	uint32_t swept; /* how many it was, all in all */
 };
+
+/*
+ * The harvest: a stretch in one word, so that CPUs take portions of it without
+ * the lock.  Who holds the lock may replace it when nothing is left.
+ */
+static struct {
+	_Atomic uint32_t word;
+	_Atomic uint32_t portion; /* how many slots a CPU takes at once */
+	_Atomic uint32_t low;     /* sweep ahead when so many are left */
+	_Atomic uint32_t number;  /* counts harvests */
+	_Atomic uint32_t cpus;    /* that have taken of this one */
+} harvest __aligned(CACHE_LINE_BYTES);
+
+#define HARVEST_BITS 16
+_Static_assert(SF_BUF_MAX <= 1 << HARVEST_BITS && SWEEP_MAX < 1 << HARVEST_BITS,
+    "a harvest fits one word");
 
 /* Under the lock. */
 static struct {
-	struct stretch harvest; /* of a sweep whose round is over */
-	struct stretch ahead;   /* of the sweep after it */
-	bool pending;           /* its round is not known to be over */
-	tlb_gen_t gen;          /* that round */
-	uint32_t round;         /* its number: the last one given */
+	struct stretch ahead; /* the next harvest; none left: not yet */
+	bool pending;         /* its round is not known to be over */
+	tlb_gen_t gen;        /* that round */
+	uint32_t round;       /* its number: the last one given */
 	/* The addresses of all slots that wait for the round after it: more
 	 * than fit mean that it flushes everything. */
 	vm_offset_t va[TLB_MAX_LIST];
@@ -153,20 +166,40 @@ sweep_slots_locked(struct sf_buf *sf, uint32_t n)
 	return (unused != n || pending != 0);
 }
 
+static struct stretch
+harvest_read(uint32_t word)
+{
+	return ((struct stretch){
+	    .first = word >> HARVEST_BITS,
+	    .left = word & ((1 << HARVEST_BITS) - 1),
+	});
+}
+
+static uint32_t
+harvest_word(const struct stretch *s)
+{
+	uint32_t first = s->first;
+
+	if (first >= sf_window.nslots)
+		first -= sf_window.nslots;
+	return (first << HARVEST_BITS | s->left);
+}
+
 /* Sweep what follows the harvest, for a round that flushes everything, and
  * start that. */
 static void
 sweep_ahead_locked(void)
 {
-	struct stretch *h = &sweeps.harvest, *a = &sweeps.ahead;
+	struct stretch h = harvest_read(load_relaxed(&harvest.word));
+	struct stretch *a = &sweeps.ahead;
 	bool any = sweeps.nva != 0;
 
-	a->first = (h->first + h->left) % sf_window.nslots;
-	a->left = a->swept = MIN(SWEEP_MAX, sf_window.nslots - h->left);
-	for (uint32_t done = 0, n; done != a->swept; done += n) {
+	a->first = (h.first + h.left) % sf_window.nslots;
+	a->left = MIN(SWEEP_MAX, sf_window.nslots - h.left);
+	for (uint32_t done = 0, n; done != a->left; done += n) {
 		uint32_t i = (a->first + done) % sf_window.nslots;
 
-		n = MIN(a->swept - done, PT_SLOTS - i % PT_SLOTS);
+		n = MIN(a->left - done, PT_SLOTS - i % PT_SLOTS);
 		n = MIN(n, sf_window.nslots - i);
 		any |= sweep_slots_locked(&sf_window.slot[i], n);
 	}
@@ -194,45 +227,78 @@ static void
 next_harvest_locked(void)
 {
 	uint32_t idle = sf_window.nslots - sf_window_note_used_locked();
+	struct stretch *a = &sweeps.ahead;
+	uint32_t cpus, portion;
 
 	if (sf_idle_is_scarce(idle)) {
 		sf_idle_enter_locked();
 		return;
 	}
-	if (sweeps.ahead.left == 0)
+	if (a->left == 0)
 		sweep_ahead_locked();
 	finish_round_locked();
-	sweeps.harvest = sweeps.ahead;
-	sweeps.ahead.left = 0;
+	cpus = MAX(load_relaxed(&harvest.cpus), 1);
+	portion = PORTION(a->left, cpus);
+	store_relaxed(&harvest.portion, MAX(MIN(portion, LARGEST), 1));
+	store_relaxed(&harvest.low, LOW_WATER(a->left));
+	store_relaxed(&harvest.cpus, 0);
+	store_relaxed(&harvest.number, load_relaxed(&harvest.number) + 1);
+	store_release(&harvest.word, harvest_word(a));
+	a->left = 0;
 }
 
-/* Give this CPU more slots to try.  False when slots are scarce.  Interrupts
- * are disabled. */
+/* Have a harvest.  False when slots are scarce. */
 static bool
-refill(void)
+reap(void)
 {
-	struct stretch *h = &sweeps.harvest;
-	struct cpu *c = curcpu();
-	uint32_t n = 0, few;
+	bool plenty;
 
 	spin_lock(&sf_window_lock);
-	while (h->left == 0 && load_relaxed(&sf_buf_control.scarce) == 0)
+	while (harvest_read(load_relaxed(&harvest.word)).left == 0 &&
+	    load_relaxed(&sf_buf_control.scarce) == 0)
 		next_harvest_locked();
-	if (load_relaxed(&sf_buf_control.scarce) == 0) {
-		few = h->swept / LOW_WATER;
-		n = MIN(MIN(CHUNK, few), h->left);
-		n = MIN(n, sf_window.nslots - h->first);
-		c->sf_next = &sf_window.slot[h->first];
-		c->sf_end = c->sf_next + n;
-		h->left -= n;
-		h->first += n;
-		if (h->first == sf_window.nslots)
-			h->first = 0;
-		if (h->left + n <= few && sweeps.ahead.left == 0)
-			sweep_ahead_locked();
-	}
+	plenty = load_relaxed(&sf_buf_control.scarce) == 0;
 	spin_unlock(&sf_window_lock);
-	return (n != 0);
+	return (plenty);
+}
+
+/* The harvest is low: sweep ahead, unless somebody does. */
+static __noinline void
+prepare_harvest(void)
+{
+	if (!spin_trylock(&sf_window_lock))
+		return;
+	if (sweeps.ahead.left == 0 && load_relaxed(&sf_buf_control.scarce) == 0)
+		sweep_ahead_locked();
+	spin_unlock(&sf_window_lock);
+}
+
+__regargs bool
+sf_window_refill(void)
+{
+	uint32_t word = load_relaxed(&harvest.word), n;
+	struct cpu *c = curcpu();
+	struct stretch h;
+
+	do {
+		h = harvest_read(word);
+		n = MIN(load_relaxed(&harvest.portion), h.left);
+		n = MIN(n, sf_window.nslots - h.first);
+		if (n == 0)
+			return (false);
+		h.left -= n;
+		c->sf_next = &sf_window.slot[h.first];
+		c->sf_end = c->sf_next + n;
+		h.first += n;
+	} while (!ATOMIC_CAS(&harvest.word, word, harvest_word(&h)) &&
+	    (word = load_relaxed(&harvest.word), true));
+	if (c->sf_harvest != load_relaxed(&harvest.number)) {
+		c->sf_harvest = load_relaxed(&harvest.number);
+		atomic_fetch_add(&harvest.cpus, 1);
+	}
+	if (__predict_false(h.left <= load_relaxed(&harvest.low)))
+		prepare_harvest();
+	return (true);
 }
 
 struct sf_buf *
@@ -243,7 +309,7 @@ sf_window_take(void)
 		struct sf_buf *sf;
 
 		if (!sf_window_next(&sf)) {
-			if (!refill())
+			if (!sf_window_refill() && !reap())
 				return (NULL);
 			continue;
 		}
@@ -264,7 +330,9 @@ void
 sf_window_reset_locked(void)
 {
 	finish_round_locked();
-	sweeps.harvest.left = sweeps.ahead.left = 0;
+	store_relaxed(&harvest.word,
+	    load_relaxed(&harvest.word) >> HARVEST_BITS << HARVEST_BITS);
+	sweeps.ahead.left = 0;
 }
 
 void

@@ -48,6 +48,13 @@ sf_window_next(struct sf_buf **sf)
 }
 
 /*
+ * Give this CPU, which has none, more slots to try, if any are known that may be
+ * clean.  Takes no lock, but may sweep ahead and start a round.
+ * Requires: interrupts disabled.
+ */
+bool sf_window_refill(void) __regargs;
+
+/*
  * Take a marked slot's entry, if the slot is clean; else nothing has happened.
  * First the entry, then the judgement: A is the one of the instant at which the
  * entry went, and the round, read after, is the one of whoever cleared it.

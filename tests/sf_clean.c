@@ -378,6 +378,8 @@ WINDOW_TEST(oracle, a_buffer_swept_again_is_not_taken_before_that_round_is_over)
 {
 	unsigned done = 0;
 
+	if (kit_stats().nsfbufs < 512)
+		SKIP("CPUs of so small a window have too few buffers in hand");
 	if (!clean_window(3))
 		return;
 	ngiven = 8;

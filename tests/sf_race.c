@@ -342,7 +342,7 @@ RACE_TEST(nothing_is_lost_when_a_signal_races_a_free)
 /* --- many, for the few --- */
 
 static struct vm_page *two_of[KIT_MAX_GANG][2];
-#define TURNS 200
+#define TURNS 40
 
 /* All ask at the same moment. */
 static void
