@@ -95,7 +95,8 @@ compile_commands.json: Makefile
 # Install what is missing; silent when nothing is.
 .PHONY: tools-build tools-run tools-iso tools-check tools-debug doctor
 tools-build:
-	@CC='$(CC)' scripts/setup.sh ensure build $(if $(IS_CLANG),clang)
+	@CC='$(CC)' scripts/setup.sh ensure build $(if $(IS_CLANG),clang) \
+	    $(if $(filter test,$(MAKECMDGOALS)),run iso check)
 tools-run tools-iso tools-check tools-debug: tools-%: tools-build
 	@scripts/setup.sh ensure $*
 doctor:

@@ -24,8 +24,8 @@ monitor_number(const char *word, const char *what, uint64_t limit,
 		return (false);
 	}
 	if (*value >= limit) {
-		kprintf("There is no %s %s; they end before %#llx.\n", what,
-		    word, limit);
+		kprintf("There is no %s %s; the last is %llu.\n", what, word,
+		    limit - 1);
 		return (false);
 	}
 	return (true);

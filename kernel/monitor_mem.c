@@ -221,10 +221,10 @@ cmd_sfbufs(unsigned argc __unused, char **argv __unused)
 	sf_buf_get_stats(&st);
 	kprintf("  %u held, %u cached, %u never used\n", n.held, n.cached,
 	    st.nsfbufs - n.held - n.cached);
-	kprintf("  nsfbufs %u, nsfbufsused %u, nsfbufspeak %u, sf_allocwait "
-		"%u, sf_allocfail %u\n",
-	    st.nsfbufs, st.nsfbufsused, st.nsfbufspeak, st.allocwait,
-	    st.allocfail);
+	kprintf("  nsfbufs %u, nsfbufsused %u, nsfbufspeak %u to %u, "
+		"sf_allocwait %u, sf_allocfail %u\n",
+	    st.nsfbufs, st.nsfbufsused, st.nsfbufspeak, st.nsfbufspeak_most,
+	    st.allocwait, st.allocfail);
 	kprintf("  Pages of the direct map %s.\n",
 	    st.dmap ? "use the direct map" : "go through the window, too");
 	return (true);

@@ -233,7 +233,9 @@ def interrupt(_signal, _frame):
 
 def main(argv=None):
     args = parse_arguments(argv)
-    signal.signal(signal.SIGTERM, interrupt)
+    # SIGINT, too: whoever started this in the background had it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         prepare(args)
         results, status = run(args)

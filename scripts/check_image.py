@@ -163,7 +163,7 @@ def main(argv=None):
         return 1
     total = sum(s.memsz for s in segments if s.type == PT_LOAD)
     print(f"{args.elf.removesuffix('.tmp')}: multiboot, {total // 1024} KiB in RX, R and RW "
-          f"segments, no FPU or SSE in {len(code):,} lines of code"
+          f"segments, no FPU or SSE in {len(code):,} instructions"
           + ("" if grub_file else " (grub-file not found, not asked)"))
     return 0
 

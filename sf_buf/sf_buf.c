@@ -50,7 +50,7 @@
  *     whoever owns it.
  * I3  A slot that gets another page is clean: no TLB holds anything for its
  *     address.
- * I4  Whoever brings a state to 0 then reads `scarce`: see sf_idle.c, I6.
+ * I4  Whoever brings a state to 0 then reads `scarce`: see sf_idle.c, I5.
  *
  * A HIT reads m->sf, increments that slot's state, and reads m->sf again.  If
  * the count was not negative and the word is still the slot, then by I1 and I2
@@ -135,8 +135,8 @@
  *
  * A hit: two locked operations with its free, both on the slot's own line.
  * First use of a slot: nothing is told.  A miss: an entry, an A cleared, and
- * one round for each 1 / 1.1 of the idle slots, at most 4096.  docs/bench.md
- * has the instructions.
+ * one round for each (idle slots / 1.1) misses; a sweep covers 4096 slots at
+ * most.  docs/bench.md has the instructions.
  *
  * REJECTED
  *

@@ -8,7 +8,7 @@
  * constant time.  When the list has grown long the window stops being scarce.
  * A window of few slots always is, as is one in strict mode.
  *
- * I6  While the window is scarce, each idle slot is on the list, or whoever
+ * I5  While the window is scarce, each idle slot is on the list, or whoever
  *     made it idle is on the way here.  A free lets go, then reads `scarce`;
  *     whoever sets `scarce` then looks at every slot.  All are sequentially
  *     consistent, so one sees the other.

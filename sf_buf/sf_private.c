@@ -14,8 +14,8 @@
  * `state` counts holders; SF_MARK makes it negative while the page is being
  * replaced.
  *
- * I1  While a slot is held, page and entry do not change.
- * I2  `page` is the page that the entry maps, unless the slot is marked.  A
+ * P1  While a slot is held, page and entry do not change.
+ * P2  `page` is the page that the entry maps, unless the slot is marked.  A
  *     frame that is freed and used again meanwhile does no harm: what is cached
  *     is an address of the frame, whoever owns it.
  *
@@ -25,7 +25,7 @@
  *	Hit: increment the state, then look at `page` again.  If the slot was idle
  *	    and another thread recycled it before the increment, the page
  *	    differs, or the count is negative: undo, it is a miss.  After the
- *	    increment nobody recycles it (I1).
+ *	    increment nobody recycles it (P1).
  *	Miss: change the state from idle to SF_MARK by compare-and-swap; write the
  *	    entry and the page; then add one holder and take the mark away.
  *	    Increments of others that came meanwhile are undone by them.

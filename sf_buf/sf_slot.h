@@ -14,7 +14,6 @@
 #define SF_MARK (-(1 << 30))
 
 #define SF_PTE_LOW ((uint8_t)(PG_V | PG_RW | PG_M))
-_Static_assert(sizeof(struct vm_page) << 8 == PAGE_SIZE, "see slot_put_pte()");
 _Static_assert(PHYS_LIMIT <= (vm_paddr_t)1 << 40, "see slot_put_pte()");
 
 /* An idle slot becomes the caller's.  False if it is not idle. */

@@ -1,7 +1,7 @@
 /*
  * Requests for slots of a scarce window, and threads that wait.
  *
- * I7  While a request waits that could use any slot, no idle slot is on the
+ * I6  While a request waits that could use any slot, no idle slot is on the
  *     list: sf_wait_idle_locked() gives it to the first that can use it, marked
  *     and without its page, so that no hit can take it away again.  But for
  *     slots that the request itself has just let go, which serve_waiters()

@@ -7,9 +7,9 @@
  *
  * A sweep goes over a stretch of the window, from where the last one ended,
  * clears A in its slots, and starts one round for all.  The stretch that
- * it leaves is the harvest: CPUs take chunks of it, and slots from their chunk
- * without a lock.  When less than LOW_WATER of a harvest is left, the next
- * sweep is made ahead, so that its round is over when its slots are needed.
+ * it leaves is the harvest: CPUs take portions of it, and slots from their
+ * portion, without a lock.  When little of a harvest is left, the next sweep is
+ * made ahead, so that its round is over when its slots are needed.
  */
 #include "sf_buf/sf_window.h"
 #include "kernel/cpu.h"
