@@ -395,6 +395,83 @@ WINDOW_TEST(oracle, a_buffer_swept_again_is_not_taken_before_that_round_is_over)
 	CHECK_MSG(done != 0, "no attempt succeeds");
 }
 
+/* --- a sweep's buffers before its round is over --- */
+
+/* Misses so far; LAST looks when there have been none for a while. */
+static _Atomic unsigned misses;
+#define QUIET (50 * MSEC)
+
+/* More than two turns, so that no page is back where it was. */
+#define MISSES (npages + npages / 4)
+
+static void
+miss_all_around(void)
+{
+	SPIN_UNTIL(load_acquire(&stage) == DEAF);
+	for (unsigned i = 0; i < MISSES; i++) {
+		sf_buf_free(sf_buf_alloc(next_page(), SFB_DEFAULT));
+		atomic_fetch_add(&misses, 1);
+	}
+	store_release(&stage, DONE);
+}
+
+/* Few enough that a small TLB remembers them. */
+static void
+touch_some(void)
+{
+	for (unsigned i = 0; i < 2 * NEAR_PAGES; i += 2)
+		touch_cached(i);
+}
+
+/* Serve nothing until the first CPU waits for this one, or has finished. */
+static void
+be_deaf_until_quiet(void)
+{
+	uint32_t flags = intr_disable();
+	unsigned seen = 0;
+	nsec_t since;
+
+	store_release(&stage, DEAF);
+	since = clock_now();
+	while (load_acquire(&stage) != DONE && clock_now() - since < QUIET) {
+		cpu_pause();
+		if (load_acquire(&misses) == seen)
+			continue;
+		seen = load_acquire(&misses);
+		since = clock_now();
+	}
+	note_cached();
+	touch_some();
+	intr_restore(flags);
+}
+
+static void
+miss_while_deaf(unsigned cpu, void *arg __unused)
+{
+	if (role_of(cpu) == FIRST) {
+		miss_all_around();
+		return;
+	}
+	touch_some();
+	be_deaf_until_quiet();
+}
+
+/*
+ * The last CPU uses some buffers, and then serves nothing.  The first goes all
+ * around the window: it may get there only what the last does not remember.
+ *
+ * Kills: a round that is not waited for.
+ */
+WINDOW_TEST(oracle, a_swept_buffer_is_not_taken_while_a_cpu_has_yet_to_flush)
+{
+	if (!clean_window(2))
+		return;
+	atomic_store(&misses, 0);
+	store_release(&stage, 0);
+	kit_gang_run(miss_while_deaf, NULL);
+	CHECK_EQ(atomic_load(&misses), MISSES);
+}
+
 /* --- CPUs that never let go --- */
 
 static _Atomic bool over;

@@ -185,6 +185,34 @@ RACE_TEST(a_signalled_request_for_several_pages_passes_on_what_it_has)
 	finish(one);
 }
 
+/*
+ * Of its two pages one is cached, and that buffer is the only idle one: it must
+ * not be taken from the request, until that leaves.
+ *
+ * Kills: a request that leaves idle buffers behind while others wait.
+ */
+RACE_TEST(who_leaves_passes_on_the_idle_buffer_that_it_had_found)
+{
+	struct vm_page *m = kit_tagged_page();
+	struct waiter *two, *one;
+
+	if (kit_stats().strict)
+		SKIP("strict mode keeps no mapping");
+	CHECK(m != NULL);
+	if (kit_stats().nsfbufs < 2)
+		SKIP("a window of one buffer");
+	if (kit_fill_but_one() == NULL)
+		return;
+	kit_unmap(kit_map(m, SFB_DEFAULT));
+	two = start_waiter(0, curcpu_id(), 2, SFB_CATCH, m);
+	one = start_waiter(1, curcpu_id(), 1, SFB_DEFAULT, NULL);
+	CHECK(!has_returned(two) && !has_returned(one));
+	tdsignal(two->td, SIGINT);
+	WAIT_UNTIL(has_returned(two) && has_returned(one));
+	CHECK(!two->got && one->got);
+	finish(one);
+}
+
 static struct vm_page *mapped;
 static unsigned mapped_refs;
 
@@ -343,6 +371,7 @@ RACE_TEST(nothing_is_lost_when_a_signal_races_a_free)
 
 static struct vm_page *two_of[KIT_MAX_GANG][2];
 #define TURNS 40
+#define STRICT_TURNS 10 /* each of their frees is a round */
 
 /* All ask at the same moment. */
 static void
@@ -368,6 +397,7 @@ take_two(unsigned cpu, void *members)
 WINDOW_TEST(sf_buf, each_of_k_threads_gets_two_of_k_buffers)
 {
 	unsigned n = MIN(MIN(cpu_count(), 8), kit_stats().nsfbufs);
+	unsigned turns = kit_stats().strict ? STRICT_TURNS : TURNS;
 
 	if (n < 2)
 		SKIP("needs two CPUs and two buffers");
@@ -381,7 +411,7 @@ WINDOW_TEST(sf_buf, each_of_k_threads_gets_two_of_k_buffers)
 		kit_unmap(kit_any());
 	if (kit_gang(n) == 0)
 		return;
-	for (unsigned i = 0; i < TURNS && !test_failed(); i++) {
+	for (unsigned i = 0; i < turns && !test_failed(); i++) {
 		atomic_store(&ready, 0);
 		kit_gang_run(take_two, &n);
 	}
