@@ -40,8 +40,8 @@
  *
  * INVARIANTS
  *
- * I1  Page and entry of a slot change only while it is marked, and it is marked
- *     only from state 0.  So they are fixed while it is held.
+ * I1  Page and entry of a slot, but for A, change only while it is marked, and
+ *     it is marked only from state 0.  So they are fixed while it is held.
  * I2  If m->sf is a slot, that slot has page m.  The word is set from NULL, by
  *     compare-and-swap, and set to NULL again; both by who has marked the slot,
  *     and the latter before anything is waited for.  Hence no page is found
@@ -49,7 +49,8 @@
  *     allocated again by anyone: what is cached is an address of the frame,
  *     whoever owns it.
  * I3  A slot that gets another page is clean: no TLB holds anything for its
- *     address.
+ *     address, but those of idle CPUs, which flush when they wake (mm/tlb.c,
+ *     I3).  In what follows they count as flushed.
  * I4  Whoever brings a state to 0 then reads `scarce`: see sf_idle.c, I5.
  *
  * A HIT reads m->sf, increments that slot's state, and reads m->sf again.  If
@@ -216,8 +217,10 @@ map_in_plenty(struct vm_page *m, const void *caller)
 	while (sf == NULL && load_relaxed(&sf_buf_control.scarce) == 0) {
 		if (load_relaxed(&m->sf) != NULL) {
 			sf = sf_buf_hit(m);
-			if (sf == NULL)
-				cpu_pause(); /* it is being taken */
+			if (sf == NULL) { /* it is being taken */
+				cpu_pause();
+				tlb_poll();
+			}
 		} else {
 			sf = map_new(m, caller);
 			if (sf == NULL && load_relaxed(&m->sf) == NULL)
@@ -277,6 +280,16 @@ map_again(struct vm_page *m, int flags, struct sf_buf *marked)
 					       map_slowly(m, flags));
 }
 
+/* More are held than ever.  Interrupts are disabled, so that none is freed
+ * before that is noted. */
+static __noinline __regargs struct sf_buf *
+map_new_peak(struct sf_buf *sf)
+{
+	(void)sf_buf_new_peak(sf);
+	intr_enable();
+	return (sf);
+}
+
 /*
  * The way of nearly every miss.  Who may sleep has interrupts enabled, so there
  * is no need to save their state.  All calls are last ones, for a function that
@@ -308,10 +321,8 @@ sf_buf_map(struct vm_page *m, int flags)
 	if (__predict_false(!slot_publish(sf, m)))
 		return (map_again(m, flags, sf));
 	atomic_fetch_add(&sf->state, 1 - SF_MARK);
-	if (__predict_false(DEC_CPU_WORD(offsetof(struct cpu, sf_room)))) {
-		intr_enable();
-		return (sf_buf_new_peak(sf));
-	}
+	if (__predict_false(DEC_CPU_WORD(offsetof(struct cpu, sf_room))))
+		return (map_new_peak(sf));
 	intr_enable();
 	return (sf);
 }
@@ -386,26 +397,37 @@ sf_buf_free_n(struct sf_buf *const *sf, unsigned n)
 
 /* --- a page's mappings --- */
 
+/*
+ * Call fn for a slot, if it maps `m`.  Whoever has it marked may let go of it
+ * again, so that is waited for.
+ */
+static bool
+process_slot(struct sf_buf *sf, struct vm_page *m, void (*fn)(struct sf_buf *))
+{
+	while (load_relaxed(&sf->page) == m) {
+		int32_t holders = atomic_fetch_add(&sf->state, 1);
+		bool held = holders >= 0 && load_relaxed(&sf->page) == m;
+
+		if (holders == 0)
+			sf_buf_count_used(sf);
+		if (held)
+			fn(sf);
+		sf_buf_unhold(sf);
+		if (held)
+			return (true);
+		cpu_pause();
+		tlb_poll();
+	}
+	return (false);
+}
+
 bool
 sf_buf_process_page(struct vm_page *m, void (*fn)(struct sf_buf *sf))
 {
 	bool any = sf_private_process_page(m, fn);
 
-	for (uint32_t i = 0; i < sf_window.nslots; i++) {
-		struct sf_buf *sf = &sf_window.slot[i];
-		int32_t holders;
-
-		if (load_relaxed(&sf->page) != m)
-			continue;
-		holders = atomic_fetch_add(&sf->state, 1);
-		if (holders == 0)
-			sf_buf_count_used(sf);
-		if (holders >= 0 && load_relaxed(&sf->page) == m) {
-			fn(sf);
-			any = true;
-		}
-		sf_buf_unhold(sf);
-	}
+	for (uint32_t i = 0; i < sf_window.nslots; i++)
+		any |= process_slot(&sf_window.slot[i], m, fn);
 	return (any);
 }
 

@@ -13,7 +13,8 @@
  *     whoever sets `scarce` then looks at every slot.  All are sequentially
  *     consistent, so one sees the other.
  *
- * A slot on the list may be held again, by a hit, which takes no lock.  It is
+ * A slot on the list may be held again, by a hit, which takes no lock, or by a
+ * miss of a CPU that has slots in hand from before.  It is
  * dropped when its turn comes, and goes to the end of the list when it is
  * freed.
  */
@@ -27,9 +28,6 @@
  */
 #define SCARCE_PART 32
 #define SCARCE_MIN 32
-
-/* Values of sf_buf_control.scarce. */
-enum { PLENTY, BECOMING_SCARCE, SCARCE };
 
 struct sf_idle sf_idle;
 
@@ -49,6 +47,7 @@ void
 sf_idle_init_locked(void)
 {
 	sf_idle.end.next = sf_idle.end.prev = &sf_idle.end;
+	store_relaxed(&sf_idle.n, SF_IDLE_PARTIAL);
 	sf_idle.plenty =
 	    sf_window.strict ? sf_window.nslots : 2 * scarce_below();
 	if (sf_window.nslots <= sf_idle.plenty)
@@ -58,8 +57,7 @@ sf_idle_init_locked(void)
 bool
 sf_idle_none(void)
 {
-	return (load_relaxed(&sf_buf_control.scarce) == SCARCE &&
-	    load_relaxed(&sf_idle.n) == 0);
+	return (load_relaxed(&sf_idle.n) == 0);
 }
 
 /* Drop what is held again, or all. */
@@ -82,23 +80,25 @@ sf_idle_enter_locked(void)
 		return;
 	sf_window_reset_locked();
 	sf_window_note_used_locked();
-	atomic_store(&sf_buf_control.scarce, BECOMING_SCARCE);
+	atomic_store(&sf_buf_control.scarce, 1);
 	for (uint32_t i = 0; i < sf_window.nslots; i++)
 		if (atomic_load(&sf_window.slot[i].state) == 0)
 			sf_idle_add_locked(&sf_window.slot[i]);
-	atomic_store(&sf_buf_control.scarce, SCARCE);
+	store_relaxed(&sf_idle.n, load_relaxed(&sf_idle.n) - SF_IDLE_PARTIAL);
 }
 
 void
 sf_idle_leave_locked(void)
 {
-	if (sf_idle.n <= sf_idle.plenty)
+	if (load_relaxed(&sf_buf_control.scarce) == 0 ||
+	    sf_idle.n <= sf_idle.plenty)
 		return;
 	list_purge(false);
 	if (sf_idle.n <= sf_idle.plenty)
 		return;
+	store_relaxed(&sf_idle.n, load_relaxed(&sf_idle.n) + SF_IDLE_PARTIAL);
 	list_purge(true);
-	atomic_store(&sf_buf_control.scarce, PLENTY);
+	atomic_store(&sf_buf_control.scarce, 0);
 }
 
 void

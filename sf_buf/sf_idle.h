@@ -7,12 +7,16 @@
 
 #include "sf_buf/sf_slot.h"
 
+#define SF_IDLE_PARTIAL (1u << 31)
+
 /* Under the window's lock. */
 struct sf_idle {
-	struct sf_buf end;  /* a ring: its next is the coldest, its prev the
+	struct sf_buf end; /* a ring: its next is the coldest, its prev the
 			      warmest */
-	_Atomic uint32_t n; /* slots in it; read without the lock, too */
-	uint32_t plenty;    /* fixed: with more, the window is not scarce */
+	/* Slots in it, read without the lock, too; and SF_IDLE_PARTIAL more as
+	 * long as not every idle slot need be in it. */
+	_Atomic uint32_t n;
+	uint32_t plenty; /* fixed: with more, the window is not scarce */
 };
 extern struct sf_idle sf_idle;
 

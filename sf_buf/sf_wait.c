@@ -88,6 +88,17 @@ is_first(const struct request *r)
 	return (true);
 }
 
+/* Does someone who waits before r want this slot? */
+static bool
+is_wanted_before(const struct request *r, const struct sf_buf *sf)
+{
+	const struct request *i = sf_wait_first;
+
+	while (i != NULL && i != r && !can_use(i, sf))
+		i = i->next;
+	return (i != NULL && i != r);
+}
+
 /* A marked slot is the request's. */
 static void
 collect(struct request *r, struct sf_buf *sf)
@@ -109,6 +120,17 @@ uncollect(struct request *r)
 	r->got = sf->next;
 	sf->next = NULL;
 	r->ngot--;
+	return (sf);
+}
+
+/* A slot that someone who waits behind r has collected; NULL: there is none. */
+static struct sf_buf *
+uncollect_behind(const struct request *r)
+{
+	struct sf_buf *sf = NULL;
+
+	for (struct request *i = r->next; i != NULL && sf == NULL; i = i->next)
+		sf = uncollect(i);
 	return (sf);
 }
 
@@ -183,11 +205,16 @@ drop_locked(struct sf_buf *sf)
 static struct sf_buf *
 find(struct vm_page *m)
 {
-	struct sf_buf *sf = sf_buf_direct(m);
+	struct sf_buf *sf = sf_buf_direct(m), *lost;
 
-	while (sf == NULL && (sf = sf_buf_hit(m)) == NULL &&
-	    load_relaxed(&m->sf) != NULL)
-		cpu_pause();
+	while (sf == NULL && load_relaxed(&m->sf) != NULL) {
+		sf = sf_buf_try_hit(m, &lost);
+		if (lost != NULL) {
+			drop_locked(lost);
+			cpu_pause();
+			tlb_poll();
+		}
+	}
 	return (sf);
 }
 
@@ -285,10 +312,14 @@ fulfil_pages(struct request *r)
 		while (r->ngot < missing && is_first(r) &&
 		    (sf = sf_idle_take_locked()) != NULL)
 			collect(r, sf);
+		while (r->ngot < missing && (sf = uncollect_behind(r)) != NULL)
+			collect(r, sf);
 		if (r->ngot < missing) {
 			r->want = missing;
 			drop_found(r);
-			return (false);
+			if (r->ngot < missing)
+				return (false);
+			continue; /* by what it has let go: count again */
 		}
 		clean_collected(r);
 		done = install_missing(r);
@@ -332,7 +363,10 @@ fulfil_run(struct request *r)
 		if (!slot_mark(sf))
 			continue;
 		sf_idle_remove_locked(sf);
-		collect(r, sf);
+		if (is_wanted_before(r, sf))
+			give_up(sf); /* who freed it is still on the way */
+		else
+			collect(r, sf);
 	}
 	r->want = r->n;
 	if (r->ngot < r->n)

@@ -45,21 +45,29 @@ wait_for_buffers(void *arg)
  *   first: the first of its pages; NULL: a new one, as the others.
  */
 static struct waiter *
-start_waiter(unsigned i, unsigned cpu, unsigned n, int flags,
-    struct vm_page *first)
+start_waiter_for(unsigned i, unsigned cpu, unsigned n, int flags,
+    struct vm_page *first, struct vm_page *second)
 {
 	struct waiter *w = &waiter[i];
 	uint32_t waits = kit_stats().allocwait;
 
 	*w = (struct waiter){.n = n, .flags = flags};
 	for (unsigned j = 0; j < n; j++) {
-		w->page[j] =
-		    j == 0 && first != NULL ? first : kit_tagged_page();
+		w->page[j] = j == 0 ? first : j == 1 ? second : NULL;
+		if (w->page[j] == NULL)
+			w->page[j] = kit_tagged_page();
 		ASSERT(w->page[j] != NULL, "no memory for a page");
 	}
 	w->td = crew_add_on(&crew, cpu, wait_for_buffers, w);
 	WAIT_UNTIL(kit_stats().allocwait != waits);
 	return (w);
+}
+
+static struct waiter *
+start_waiter(unsigned i, unsigned cpu, unsigned n, int flags,
+    struct vm_page *first)
+{
+	return (start_waiter_for(i, cpu, n, flags, first, NULL));
 }
 
 static bool
@@ -249,6 +257,110 @@ RACE_TEST(a_request_that_waits_holds_no_buffer_of_its_mapped_pages)
 	WAIT_UNTIL(has_returned(w));
 	CHECK(w->got && sf_buf_page(w->sf[0]) == mapped);
 	sf_buf_free_n(w->sf, w->n);
+}
+
+/*
+ * Two requests for two, and two buffers are freed.  The first request had found
+ * one of its pages mapped, and collects just that page's buffer: now it needs
+ * two, when the other buffer has gone to the second.
+ *
+ * Kills: a request that keeps what the one before it needs.
+ */
+RACE_TEST(requests_for_several_pages_do_not_wait_for_each_other)
+{
+	struct waiter *first, *second;
+	struct vm_page *m;
+	struct sf_buf *sf;
+
+	if (!full_window(2))
+		return;
+	kit_unmap(kit_any());
+	m = kit_tagged_page();
+	sf = kit_map(m, SFB_DEFAULT);
+	first = start_waiter(0, curcpu_id(), 2, SFB_DEFAULT, m);
+	second = start_waiter(1, curcpu_id(), 2, SFB_DEFAULT, NULL);
+	/* Neither can run in between. */
+	critical_enter();
+	kit_unmap(sf);
+	kit_unmap(kit_any());
+	critical_exit();
+	finish(first);
+	CHECK(first->got);
+	finish(second);
+	CHECK(second->got);
+}
+
+/* Half a free: what comes before the lock. */
+static void
+half_free(struct sf_buf *sf)
+{
+	sf_buf_ref(sf);
+	kit_unmap(sf);
+	if (sf_buf_drop(sf))
+		sf_buf_count_unused();
+}
+
+/*
+ * A request for three: the buffer of the first page is freed while it is looked
+ * for, so that letting go of it is the last free; the second page gets mapped;
+ * the third is missing.
+ *
+ * Kills: a request that gives itself what it lets go, and sleeps.
+ */
+RACE_TEST(a_request_that_lets_go_of_the_last_hold_is_woken_by_the_next_free)
+{
+	struct waiter *one, *three;
+	struct vm_page *m;
+	struct sf_buf *sf;
+
+	if (!full_window(4))
+		return;
+	kit_unmap(kit_any());
+	m = kit_tagged_page();
+	sf = kit_map(m, SFB_DEFAULT);
+	one = start_waiter(0, curcpu_id(), 1, SFB_DEFAULT, NULL);
+	three =
+	    start_waiter_for(1, curcpu_id(), 3, SFB_DEFAULT, m, one->page[0]);
+	half_free(sf);
+	kit_unmap(kit_any());
+	WAIT_UNTIL(has_returned(one));
+	for (unsigned i = 0; i < 10; i++)
+		sched_yield();
+	sf_buf_idle(sf);
+	for (unsigned i = 0; i < 2; i++)
+		kit_unmap(kit_any());
+	finish(three);
+	CHECK(three->got);
+	finish(one);
+}
+
+/*
+ * Two runs that overlap; the last buffer that the first needs is freed, but
+ * whoever frees it is preempted on the way to the list, and the second run
+ * comes.
+ *
+ * Kills: a run that takes what one before it waits for.
+ */
+RACE_TEST(a_run_takes_nothing_that_one_before_it_waits_for)
+{
+	struct waiter *first, *second;
+	struct sf_buf *slot = (struct sf_buf *)SF_BUFS_BASE;
+
+	if (kit_stats().strict)
+		SKIP("strict mode has no runs");
+	if (!full_window(MOST_PAGES))
+		return;
+	first = start_waiter(0, curcpu_id(), MOST_PAGES, SFB_RUN, NULL);
+	for (unsigned i = 1; i < MOST_PAGES; i++)
+		kit_unmap(&slot[i]);
+	half_free(&slot[0]);
+	second = start_waiter(1, curcpu_id(), MOST_PAGES, SFB_RUN, NULL);
+	sf_buf_idle(&slot[0]);
+	finish(first);
+	CHECK(first->got);
+	kit_unmap_all();
+	finish(second);
+	CHECK(second->got);
 }
 
 /*

@@ -100,14 +100,19 @@ sf_buf_direct_page(const struct sf_buf *sf)
 	return (m);
 }
 
-/* The buffer that a page of the direct map is; NULL for another page. */
+/* The buffer that a page of the direct map is. */
+static inline struct sf_buf *
+sf_buf_direct_buffer(struct vm_page *m)
+{
+	counter_inc(CTR_sf_direct);
+	return ((struct sf_buf *)((vm_offset_t)m + SF_BUF_DIRECT));
+}
+
+/* The same; NULL for another page. */
 static inline struct sf_buf *
 sf_buf_direct(struct vm_page *m)
 {
-	if (m >= sf_buf_control.direct_end)
-		return (NULL);
-	counter_inc(CTR_sf_direct);
-	return ((struct sf_buf *)((vm_offset_t)m + SF_BUF_DIRECT));
+	return (m < sf_buf_control.direct_end ? sf_buf_direct_buffer(m) : NULL);
 }
 
 /* Does it point to a slot of the window, or of some CPU's own? */
@@ -157,24 +162,36 @@ sf_buf_count_unused(void)
  * first; after it nobody takes the slot away, so the page's word, read
  * again, tells whether it is the page's still.  A negative count says that
  * someone is taking the slot at this moment.
+ *   lost: receives a slot on which one holder too many is to be undone, or NULL.
  */
 static inline struct sf_buf *
-sf_buf_hit(const struct vm_page *m)
+sf_buf_try_hit(const struct vm_page *m, struct sf_buf **lost)
 {
 	struct sf_buf *sf = load_relaxed(&m->sf);
 	int32_t holders;
 
+	*lost = NULL;
 	if (sf == NULL)
 		return (NULL);
 	holders = atomic_fetch_add(&sf->state, 1);
 	if (holders == 0)
 		sf_buf_count_used(sf);
 	if (__predict_false(holders < 0 || load_folded(&m->sf) != sf)) {
-		sf_buf_unhold(sf);
+		*lost = sf;
 		return (NULL);
 	}
 	store_relaxed(&sf->recent, 1);
 	counter_inc(CTR_sf_hit);
+	return (sf);
+}
+
+static inline struct sf_buf *
+sf_buf_hit(const struct vm_page *m)
+{
+	struct sf_buf *lost, *sf = sf_buf_try_hit(m, &lost);
+
+	if (__predict_false(lost != NULL))
+		sf_buf_unhold(lost);
 	return (sf);
 }
 
@@ -230,7 +247,8 @@ sf_buf_alloc_private(struct vm_page *m, int flags)
  *   flags: SFB_ flags but SFB_RUN, or'ed.
  * Requires: with SFB_CPUPRIVATE, the caller cannot migrate (sched_pin) until
  *   its last access.  Without SFB_NOWAIT, a context that may sleep, so
- *   interrupts are enabled.
+ *   interrupts are enabled; with it, one in which a lock of RANK_SF_BUF may be
+ *   taken.
  * Returns a buffer whose sf_buf_kva() maps the page, readable and writable.
  *   The page's buffer may be shared with others who map it.  NULL, with
  *   SFB_NOWAIT, when every buffer is in use or a thread waits for one; NULL,
@@ -248,14 +266,13 @@ sf_buf_alloc(struct vm_page *m, int flags)
 
 	if (__predict_false(!vm_page_wired(m)))
 		sf_buf_panic_page(m, "given to sf_buf_alloc is not wired");
-	if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0 &&
-	    m >= sf_buf_control.direct_end)
-		return (sf_buf_alloc_private(m, flags));
 	if (m < sf_buf_control.direct_end) {
 		if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0)
 			sf_buf_check_private(flags);
-		return (sf_buf_direct(m));
+		return (sf_buf_direct_buffer(m));
 	}
+	if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0)
+		return (sf_buf_alloc_private(m, flags));
 	sf = sf_buf_hit(m);
 	return (__predict_true(sf != NULL) ? sf : sf_buf_map(m, flags));
 }
@@ -352,9 +369,12 @@ struct sf_buf_stats {
 	uint32_t nsfbufs;     /* buffers in the window */
 	uint32_t nsfbufsused; /* held now; exact when nobody maps or frees */
 	/*
-	 * The most ever held at once: on one CPU both are that.  Otherwise it
-	 * lies between the largest sum that was seen at a sweep, a wait or a
-	 * read, and the sum of the CPUs' own largest.
+	 * The most ever held at once: on one CPU both are that, unless an
+	 * interrupt handler frees a buffer in the very middle of a hit.
+	 * Otherwise it lies between the largest sum that was seen at a sweep, a
+	 * wait or a read (while CPUs map and free, a sum may count a buffer
+	 * that is just changing hands twice) and the sum of the CPUs' own
+	 * largest.
 	 */
 	uint32_t nsfbufspeak, nsfbufspeak_most;
 	uint32_t allocwait; /* sleeps for want of a buffer */
