@@ -4,8 +4,11 @@
  * I6  While a request waits that could use any slot, no idle slot is on the
  *     list: sf_wait_idle_locked() gives it to the first that can use it, marked
  *     and without its page, so that no hit can take it away again.  But for
- *     slots that the request itself has just let go, which serve_waiters()
- *     gives to those behind it.
+ *     three kinds of idle slots.  Those that cache a page of the request that
+ *     waits longest stay there for it; serve_waiters() gives them to others
+ *     when it leaves.  Of some the free is still on its way here.  And CPUs
+ *     may have some in hand from before the window became scarce: a miss can
+ *     take those past a waiter, once each.
  *
  * Requests queue in the order of arrival.  One for several pages collects slots
  * until it has enough.  It holds no buffer meanwhile, not even of a page
@@ -271,8 +274,8 @@ clean_collected(const struct request *r)
 
 /*
  * Map the pages that have no slot by the slots that were collected.  False if
- * those did not suffice: threads that began before the window became scarce
- * can still install a page, and lose it again, meanwhile.
+ * those did not suffice: CPUs that have slots in hand from before the window
+ * became scarce can install a page, and lose it again, meanwhile.
  */
 static bool
 install_missing(struct request *r)
