@@ -42,6 +42,8 @@ static const struct option known[] = {
 	{ "cpus",             OPT_NUMBER, 1, MAXCPU },
 	/* Try to start a CPU that is not there, by this APIC ID. */
 	{ "cpus.phantom",     OPT_NUMBER, 0, MAXCPU - 1 },
+	/* A test may start one that was left out. */
+	{ "cpus.late",        OPT_ALONE,  0, 0 },
 	/* The sf_buf layer: buffers, at most SF_BUF_MAX; how pages are mapped. */
 	{ "kern.ipc.nsfbufs", OPT_NUMBER, 1, 65536 },
 	{ "sfbuf.dmap",       OPT_ON_OFF, 0, 0 },

@@ -193,6 +193,34 @@ smp_start(unsigned limit, int phantom)
 	remove_trampoline();
 }
 
+static uint32_t late_pages;
+
+unsigned
+smp_start_late(void)
+{
+	const struct topology *t = topology();
+	unsigned id = cpu_count(), apic_id;
+	uint32_t before = vm_page_available() + pmap_shared_table_pages();
+	bool up;
+
+	if (id >= t->ncpus)
+		return (0);
+	apic_id = t->apic_id[id];
+	place_trampoline();
+	lapic_send(apic_id, ICR_ASSERT | ICR_LEVEL | ICR_INIT);
+	clock_delay(10 * MSEC);
+	up = bring_up(id, apic_id);
+	remove_trampoline();
+	late_pages += before - vm_page_available() - pmap_shared_table_pages();
+	return (up ? id : 0);
+}
+
+uint32_t
+smp_late_pages(void)
+{
+	return (late_pages);
+}
+
 void
 smp_ap_main(struct cpu *c)
 {

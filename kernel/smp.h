@@ -21,6 +21,17 @@ struct cpu;
  */
 void smp_start(unsigned limit, int phantom);
 
+/*
+ * Start the first CPU that smp_start()'s limit has left out, as one that comes
+ * up late.  It has no window for private mappings.
+ * Requires: as smp_start().
+ * Returns its number; 0 if there is none, or it does not start.
+ */
+unsigned smp_start_late(void);
+
+/* How many pages the CPUs that came late have taken; they stay taken. */
+uint32_t smp_late_pages(void);
+
 /* Where boot/trampoline.S enters the kernel, on the idle thread's stack. */
 void smp_ap_main(struct cpu *c) __noreturn;
 

@@ -11,10 +11,13 @@
  */
 #include <sys/sf_buf.h>
 #include "kernel/cpu.h"
+#include "kernel/option.h"
+#include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "mm/vm_page.h"
 #include "tests/sf_kit.h"
 #include "tests/test.h"
+#include "tests/threads.h"
 
 /* More pages than buffers take turns at an address; a power of two. */
 #define NPAGES 16
@@ -138,4 +141,62 @@ WINDOW_TEST(oracle, cpus_that_recycle_at_once_see_their_own_pages)
 	if (prepare(CONTEST_CPUS) == 0)
 		return;
 	kit_gang_run(contend, NULL);
+}
+
+/* --- a CPU that was not there --- */
+
+static _Atomic(struct sf_buf *) shown;
+static _Atomic bool shown_all;
+
+/* Never idle: it has to be asked. */
+static void
+look_again_and_again(void *arg __unused)
+{
+	while (!atomic_load(&shown_all) && !test_failed()) {
+		struct sf_buf *sf = atomic_load(&shown);
+
+		if (sf != NULL) {
+			check_tag(sf, curcpu_id());
+			atomic_store(&shown, NULL);
+		}
+		cpu_pause();
+		tlb_poll();
+	}
+}
+
+/*
+ * The machine is told to leave a CPU out; it comes up when addresses have changed
+ * hands, and takes part from then on: in reading, and in rounds.
+ *
+ * Kills: a round that leaves out who came later.
+ */
+WINDOW_TEST(oracle,
+    a_cpu_that_comes_up_later_sees_what_is_mapped_and_what_changes)
+{
+	struct crew crew = {0};
+	struct sf_buf *sf;
+	unsigned late;
+
+	/* It has no private window, so other tests cannot do with it. */
+	if (!option_present("cpus.late"))
+		SKIP("only with the option cpus.late");
+	if (prepare(1) == 0)
+		return;
+	for (unsigned i = 0; i < NPAGES; i++) {
+		sf = kit_map(page[i], SFB_DEFAULT);
+		check_tag(sf, 0);
+		kit_unmap(sf);
+	}
+	late = smp_start_late();
+	if (late == 0)
+		SKIP("no CPU was left out; see the option cpus");
+	crew_add_on(&crew, late, look_again_and_again, NULL);
+	for (unsigned i = 0; i < NPAGES && !test_failed(); i++) {
+		sf = kit_map(page[i], SFB_DEFAULT);
+		atomic_store(&shown, sf);
+		SPIN_UNTIL(atomic_load(&shown) == NULL || test_failed());
+		kit_unmap(sf);
+	}
+	atomic_store(&shown_all, true);
+	crew_join(&crew);
 }

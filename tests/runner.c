@@ -13,6 +13,7 @@
 #include "kernel/cpu.h"
 #include "kernel/option.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
 #include "kernel/timeout.h"
@@ -205,7 +206,7 @@ static uint32_t
 pages_available(void)
 {
 	return (vm_page_available() + thread_stacks() * KSTACK_PAGES +
-	    pmap_shared_table_pages());
+	    pmap_shared_table_pages() + smp_late_pages());
 }
 
 static void
