@@ -23,7 +23,7 @@ CFLAGS := -m32 -march=i586 -mtune=generic -mgeneral-regs-only -std=gnu11 -O2 \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wundef -Wwrite-strings \
 	$(if $(filter 1,$(WERROR)),-Werror) \
-	-DEPHEMERA_DEBUG=$(DEBUG) -I. -Isf_buf
+	-DEPHEMERA_DEBUG=$(DEBUG) -I. -Isf_buf -Itests/bench/engines/sf_buf
 ASFLAGS := -m32 -I. $(if $(IS_CLANG),,-Wa,--fatal-warnings)
 ifneq ($(IS_CLANG),)
 CFLAGS += --target=i386-unknown-none-elf
@@ -33,11 +33,22 @@ LDFLAGS := -m elf_i386 -static --build-id=none --fatal-warnings \
 	-z max-page-size=4096 -T linker.ld
 
 SOURCES := $(sort $(wildcard boot/*.c kernel/*.c mm/*.c sf_buf/*.c \
-	sf_buf/consumers/*.c tests/*.c tests/bench/*.c))
+	sf_buf/consumers/*.c tests/*.c tests/bench/*.c \
+	tests/bench/engines/*.c tests/bench/engines/*/*.c))
 ASSEMBLY := $(sort $(wildcard boot/*.S kernel/*.S tests/*.S))
 # Objects of different compilers and settings do not mix.
 O := $(B)/$(if $(IS_CLANG),clang,gcc)$(if $(filter 1,$(DEBUG)),-debug)
 OBJECTS := $(SOURCES:%.c=$(O)/%.o) $(ASSEMBLY:%.S=$(O)/%.S.o)
+
+# Benchmarks that compare, and the consumers that they use, are compiled for each
+# engine (tests/bench/engine.h), and linked with it alone: what they define is
+# local to the engine's object, or there would be six of each.  The kernel's own
+# is the first, so that its first_use finds a window that was never used.
+ENGINES := sf_buf direct local pkmap classic naive
+LOADS := $(sort $(wildcard tests/bench/load/*.c))
+PER_ENGINE := $(LOADS) $(patsubst %,sf_buf/consumers/%.c,memfile)
+ENGINE_OBJECTS := $(ENGINES:%=$(O)/engine/%.o)
+
 KERNEL := $(B)/ephemera.elf
 
 .DEFAULT_GOAL := all
@@ -45,11 +56,12 @@ KERNEL := $(B)/ephemera.elf
 all: $(KERNEL) compile_commands.json
 
 # Tests and benchmarks run in the order of their files, which gcc would reverse.
-$(if $(IS_CLANG),,$(O)/tests/%.o: CFLAGS += -fno-toplevel-reorder)
+$(if $(IS_CLANG),,$(O)/tests/%.o $(O)/engine/%.o: CFLAGS += -fno-toplevel-reorder)
 
 # A function that calls nothing gets by without a frame, which is a tenth of what
 # a miss costs.  A report of a fault in one of these omits its caller.
-$(O)/sf_buf/%.o $(O)/kernel/spinlock.o: CFLAGS += -momit-leaf-frame-pointer
+$(O)/sf_buf/%.o $(O)/kernel/spinlock.o $(O)/tests/bench/engines/%.o: \
+    CFLAGS += -momit-leaf-frame-pointer
 
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -61,15 +73,29 @@ $(O)/%.S.o: %.S Makefile
 	@echo "AS    $<"
 	@$(CC) $(ASFLAGS) -MMD -MP -c $< -o $@
 
+define engine_rules
+$(O)/engine/$(1)/%.o: CFLAGS += -momit-leaf-frame-pointer
+$(O)/engine/$(1)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	@echo "CC    $$< ($(1))"
+	@$$(CC) -Itests/bench/engines/$(1) $$(CFLAGS) -MMD -MP -c $$< -o $$@
+$(O)/engine/$(1).o: $(PER_ENGINE:%.c=$(O)/engine/$(1)/%.o)
+	@ld -m elf_i386 -r -o $$@.tmp $$^
+	@objcopy --wildcard --localize-symbol='*' $$@.tmp $$@
+	@rm -f $$@.tmp
+endef
+$(foreach engine,$(ENGINES),$(eval $(call engine_rules,$(engine))))
+
 # Linked twice: scripts/gen_symtab.py says why.
-$(O)/kernel.elf: $(OBJECTS) linker.ld scripts/gen_symtab.py
+$(O)/kernel.elf: $(OBJECTS) $(ENGINE_OBJECTS) linker.ld scripts/gen_symtab.py
 	@echo "LD    $@"
 	@scripts/gen_symtab.py </dev/null >$(O)/empty.S
 	@$(CC) $(ASFLAGS) -c $(O)/empty.S -o $(O)/empty.o
-	@ld $(LDFLAGS) -o $(O)/first.elf $(OBJECTS) $(O)/empty.o
+	@ld $(LDFLAGS) -o $(O)/first.elf $(OBJECTS) $(ENGINE_OBJECTS) \
+	    $(O)/empty.o
 	@nm -n $(O)/first.elf | scripts/gen_symtab.py >$(O)/symtab.S
 	@$(CC) $(ASFLAGS) -c $(O)/symtab.S -o $(O)/symtab.o
-	@ld $(LDFLAGS) -o $@.tmp $(OBJECTS) $(O)/symtab.o
+	@ld $(LDFLAGS) -o $@.tmp $(OBJECTS) $(ENGINE_OBJECTS) $(O)/symtab.o
 	@scripts/check_image.py $@.tmp
 	@mv $@.tmp $@
 
@@ -86,9 +112,10 @@ $(B)/test.iso: $(KERNEL) scripts/mkiso.sh | tools-iso
 	@scripts/mkiso.sh $< $@ 'test=*'
 
 compile_commands.json: Makefile
-	@scripts/compile_commands.py '$(CC) $(CFLAGS)' $(SOURCES) >$@
+	@scripts/compile_commands.py '$(CC) $(CFLAGS)' $(SOURCES) $(LOADS) >$@
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(foreach engine,$(ENGINES), \
+    $(PER_ENGINE:%.c=$(O)/engine/$(engine)/%.d))
 
 # --------------------------------------------------------------- what is needed
 
@@ -102,7 +129,7 @@ tools-run tools-iso tools-check tools-debug: tools-%: tools-build
 doctor:
 	@CC='$(CC)' scripts/setup.sh doctor
 
-$(OBJECTS) compile_commands.json: | tools-build
+$(OBJECTS) $(ENGINE_OBJECTS) compile_commands.json: | tools-build
 
 # ------------------------------------------------------------------ running it
 
@@ -173,7 +200,7 @@ list-tests: all tools-run
 	    sed -n 's/\r$$//; /^[a-z_0-9]*\.[a-z_0-9]*$$/p'
 
 check: all tools-check
-	@scripts/check.sh '$(CC) $(CFLAGS)' $(O) $(SOURCES)
+	@scripts/check.sh '$(CC) $(CFLAGS)' $(O) $(SOURCES) $(LOADS)
 
 # -------------------------------------------------------------------- measuring
 
@@ -189,7 +216,8 @@ $(B)/bench/plugin.so: scripts/bench_plugin.c Makefile
 bench: all tools-run $(B)/bench/plugin.so
 	@scripts/bench.py --kernel $(KERNEL) --out $(B)/bench \
 	    --plugin $(B)/bench/plugin.so \
-	    $(if $(BENCH),--bench $(call q,$(BENCH)))
+	    $(if $(BENCH),--bench $(call q,$(BENCH))) \
+	    $(if $(ENGINE),--engine $(call q,$(ENGINE)))
 
 # ------------------------------------------------------------------------- rest
 
@@ -209,7 +237,7 @@ help:
 # |make repro     what a failed row printed, again
 # |make test-all  the slower machines, too
 # |make bench     what an sf_buf costs: instructions, events, time, scaling
-# |                 BENCH='*miss*'  some cases
+# |                 BENCH='*miss*'  some cases   ENGINE='sf_buf,classic'  some engines
 # |make run-iso   the same tour from a GRUB ISO;  make iso  makes one
 # |make gdb       QEMU and gdb together
 # |make check     layering, format, static analysis

@@ -24,9 +24,13 @@
 	X(tlb_ipis_received, "shootdown requests served for another CPU")    \
 	X(tlb_invlpg, "invlpg instructions")                                 \
 	X(tlb_cr3_reloads, "CR3 reloads to flush the TLB")                   \
+	X(tlb_remote_invlpg,                                                 \
+	    "of the invlpg, those that another CPU asked for")               \
+	X(tlb_remote_reloads, "of the CR3 reloads, the same")                \
 	X(pte_writes, "page-table entries of 4 KiB pages written")           \
 	X(page_allocs, "page frames allocated")                              \
 	X(page_frees, "page frames freed")                                   \
+	X(lock_waits, "times that a spinlock or mutex was not free")         \
 	X(ctx_switches, "context switches")                                  \
 	X(sched_steals, "threads taken from another CPU's queue")            \
 	X(timer_intrs, "timer interrupts")                                   \

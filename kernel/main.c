@@ -71,6 +71,7 @@ run_tests(const char *glob)
 static void
 run_benchmarks(const char *globs)
 {
+	const char *engines = option_string("bench.engine");
 	const char *word = option_string("bench.what");
 	enum bench_what what = BENCH_COST;
 
@@ -80,7 +81,10 @@ run_benchmarks(const char *globs)
 		what = BENCH_SCALING;
 	else if (word != NULL && strcmp(word, "cost") != 0)
 		kprintf_line("bench.what is cost, time or scaling\n");
-	machine_exit(bench_run(globs, what) != 0 ? EXIT_PASSED : EXIT_NOTHING);
+	if (engines == NULL)
+		engines = "*";
+	machine_exit(bench_run(globs, engines, what) != 0 ? EXIT_PASSED :
+							    EXIT_NOTHING);
 }
 
 /* The first thread: it can sleep, so it does what needs that. */

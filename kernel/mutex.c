@@ -18,6 +18,7 @@
  */
 #include "kernel/mutex.h"
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "kernel/sleepq.h"
 #include "kernel/thread.h"
@@ -60,6 +61,7 @@ acquire_slowly(struct mtx *m, struct thread *td)
 	bool taken;
 
 	atomic_fetch_add(&m->contended, 1);
+	counter_inc(CTR_lock_waits);
 	do {
 		sleepq_lock(m);
 		atomic_fetch_add(&m->waiters, 1);

@@ -30,6 +30,7 @@ static const struct option known[] = {
 	/* Run the benchmarks that match, for their cost, time or scaling. */
 	{ "bench",            OPT_TEXT,   0, 0 },
 	{ "bench.what",       OPT_TEXT,   0, 0 },
+	{ "bench.engine",     OPT_TEXT,   0, 0 },
 	/* The seed of all random choices; how often to run each test. */
 	{ "seed",             OPT_NUMBER, 0, UINT32_MAX },
 	{ "repeat",           OPT_NUMBER, 1, UINT32_MAX },

@@ -88,6 +88,7 @@ lock_slowly(struct spinlock *l, struct cpu *c, uint32_t eflags)
 	check_rank(c, l);
 	if (!acquire(l, c)) {
 		atomic_fetch_add(&l->contended, 1);
+		counter_inc(CTR_lock_waits);
 		do {
 			cpu_pause();
 			tlb_poll();

@@ -124,9 +124,11 @@ flush_requests(tlb_gen_t from, tlb_gen_t to)
 		if (known)
 			total += count;
 		if (!known || count == 0 || total > TLB_MAX_LIST) {
+			counter_inc(CTR_tlb_remote_reloads);
 			tlb_flush_local();
 			return;
 		}
+		counter_add(CTR_tlb_remote_invlpg, count);
 		flush_list(va, count);
 	}
 }

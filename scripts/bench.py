@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Measure what sf_bufs cost, on 1, 2, 4 and 8 CPUs.
+"""Measure what sf_bufs cost, and other ways of mapping pages.
 
     scripts/bench.py                        every case on every machine
     scripts/bench.py --bench '*miss*'       some cases
+    scripts/bench.py --engine sf_buf        only the kernel's own engine
     scripts/bench.py --cpus 1,4             some machines
     scripts/bench.py --mode icount          exact counts only, no times
 
@@ -28,12 +29,12 @@ import time
 from bench_cases import BenchError
 from bench_machine import (Machine, NothingMatched, Symbols, plan,
                            plugin_args)
-from bench_tables import (event_lines, instruction_lines, rows,
-                          scaling_lines, shared_line_lines, summary_lines,
+from bench_tables import (engine_lines, event_lines, instruction_lines,
+                          rows, scaling_lines, shared_line_lines, summary_lines,
                           time_lines, write_results)
 from qemu import MAX_CPUS, QEMU, SetupError, find_qemu
 
-CPU_COUNTS = (1, 2, 4, 8)
+CPU_COUNTS = (1, 2, 4, 8, 16)
 MODES = ("icount", "mttcg")
 
 
@@ -105,8 +106,10 @@ def parse_arguments(argv):
         help="the kernel to boot (default: %(default)s)")
     add("--bench", default="*", metavar="GLOB[,GLOB]",
         help="which cases, such as '*miss*' (default: all)")
+    add("--engine", default="*", metavar="GLOB[,GLOB]",
+        help="which engines, such as sf_buf,classic (default: all)")
     add("--cpus", type=cpu_list, default=list(CPU_COUNTS), metavar="N[,N]",
-        help="which machines (default: 1,2,4,8)")
+        help="which machines (default: 1,2,4,8,16)")
     add("--mode", choices=MODES, action="append", dest="modes",
         help="counts of instructions and events (icount), or times (mttcg); "
         "default: both")
@@ -133,9 +136,10 @@ def prepare(args):
     if not os.path.isfile(args.kernel):
         raise SetupError(f"{args.kernel} is missing; run `make` first, "
                          "or name the kernel with --kernel")
-    if not all(args.bench.split(",")) or re.search(r"\s", args.bench):
-        raise SetupError(f"'{args.bench}' cannot match a name; write it "
-                         "like '*miss*'")
+    for globs in (args.bench, args.engine):
+        if not all(globs.split(",")) or re.search(r"\s", globs):
+            raise SetupError(f"'{globs}' cannot match a name; write it "
+                             "like '*miss*'")
     args.bench = ",".join(map(full_name, args.bench.split(",")))
     try:
         os.makedirs(args.out, exist_ok=True)
@@ -171,7 +175,7 @@ class Results:
 
 def run(args):
     """Run all machines; return the results and the exit status."""
-    passes = plan(args.bench, args.cpus, args.modes)
+    passes = plan(args.bench, args.cpus, args.modes, args.engine)
     progress = Progress(passes)
     results, status, known = Results(), 0, ""
     for which in passes:
@@ -211,19 +215,23 @@ def usable_cpus():
 def report(args, results):
     """Print the tables."""
     host_cpus = usable_cpus()
-    if results.costs:
-        print("", *instruction_lines(results.costs), "",
-              *event_lines(results.costs), sep="\n")
-        for line in shared_line_lines(results.costs, args.symbols):
+    costs, times, scaling = (
+        [case for case in cases if case.is_ours]
+        for cases in (results.costs, results.times, results.scaling))
+    if costs:
+        print("", *instruction_lines(costs), "", *event_lines(costs),
+              sep="\n")
+        for line in shared_line_lines(costs, args.symbols):
             print(line)
         if args.left_out:
             print(args.left_out)
-    if results.times:
-        print("", *time_lines(results.times), sep="\n")
-    if results.scaling:
-        print("", *scaling_lines(results.scaling, host_cpus), sep="\n")
-    print("", *summary_lines(results.costs, results.times,
-                             results.scaling, host_cpus),
+    if results.costs:
+        print("", *engine_lines(results.costs), sep="\n")
+    if times:
+        print("", *time_lines(times), sep="\n")
+    if scaling:
+        print("", *scaling_lines(scaling, host_cpus), sep="\n")
+    print("", *summary_lines(costs, times, scaling, host_cpus),
           f"results: {args.out}/results.json and results.csv", sep="\n")
 
 

@@ -14,20 +14,33 @@ WINDOW = 1024
 # What is measured for each case, and its unit.
 UNITS = {
     "instructions": "instr/op",
+    "hits": "hits/op",
+    "misses": "misses/op",
+    "waits": "waits/op",
     "rounds": "rounds/op",
     "ipis": "ipis/op",
     "invlpg": "invlpg/op",
+    "invlpg_local": "invlpg/op",
+    "invlpg_remote": "invlpg/op",
     "cr3_reloads": "reloads/op",
+    "flushes_local": "flushes/op",
+    "flushes_remote": "flushes/op",
     "pte_writes": "writes/op",
     "sweeps": "sweeps/op",
+    "switches": "switches/op",
     "locked_ops": "locked/op",
     "locks": "locks/op",
+    "contended": "contended/op",
     "shared_lines": "lines",
     "ns": "ns/op",
     "throughput": "Mop/s",
 }
-TOTALS = ("instructions", "rounds", "ipis", "invlpg", "cr3_reloads",
-          "pte_writes", "sweeps")
+TOTALS = ("instructions", "hits", "misses", "waits", "rounds", "ipis",
+          "invlpg", "invlpg_remote", "cr3_reloads", "reloads_remote",
+          "pte_writes", "sweeps", "switches", "contended")
+
+# The kernel's own engine; the others stand beside it.
+OURS = "sf_buf"
 
 # Figures keep so many digits: as many as the measuring is good for, and
 # enough for what happens once in many operations.
@@ -59,6 +72,15 @@ class Case:
         return split_name(self.name)[0]
 
     @property
+    def suite(self):
+        return self.name.split(".")[0]
+
+    @property
+    def is_ours(self):
+        """Is it one of the cases that have bars?"""
+        return self.suite == OURS and self.engine == OURS
+
+    @property
     def all_work(self):
         """Do several CPUs make its operations?  Only then can they meet."""
         return self.base.endswith("_all") and self.cpus > 1
@@ -80,7 +102,7 @@ def digits(value):
 
 
 LINE = re.compile(r"BENCH (\S+\.\S+)((?: \w+=\w+)+)$")
-KNOWN = re.compile(r"  (\w+\.\w+)$")   # said when none matches
+KNOWN = re.compile(r"  (\w+\.\w+) \w+$")   # said when none matches
 PLAN = re.compile(r"BENCH plan cases=(\d+)$")
 
 # The plugin's: a line of memory, and the sums of one loop.
@@ -119,8 +141,13 @@ def _case(name, fields):
                     *_times(fields, cpus))
     if int(fields["spoiled"]):
         doubts.append(f"{fields['spoiled']} timer interrupts are in it")
-    figures = {metric: digits(int(fields[metric]) / ops)
-               for metric in TOTALS}
+    totals = {metric: int(fields[metric]) for metric in TOTALS}
+    reloads_remote = totals.pop("reloads_remote")
+    totals["invlpg_local"] = totals["invlpg"] - totals["invlpg_remote"]
+    totals["flushes_local"] = totals["cr3_reloads"] - reloads_remote
+    totals["flushes_remote"] = reloads_remote
+    figures = {metric: digits(total / ops)
+               for metric, total in totals.items()}
     return Case(name, fields["engine"], cpus, "icount",
                 {**figures, "ops": ops}, "; ".join(doubts))
 
@@ -137,6 +164,8 @@ def _times(fields, cpus):
         doubts = (f"{fields['counted']} of {fields['ops']} operations were "
                   "what the name says")
     figures = {"ns": digits(max(middle - empty, 0) / 1000),
+               "contended": digits(int(fields["contended"])
+                                   / int(fields["ops"])),
                # In millions a second, of all CPUs, the best repetition.
                "throughput": digits(cpus * 1e6 / least)}
     return figures, doubts, (max(least - empty, 0) / 1000,

@@ -8,8 +8,8 @@ import re
 import select
 import subprocess
 
-from bench_cases import (KNOWN, PLAN, WINDOW, BenchError, Case, Counted,
-                         join_name, parse_line)
+from bench_cases import (KNOWN, OURS, PLAN, WINDOW, BenchError, Case,
+                         Counted, join_name, parse_line)
 from bench_goals import SCALING_CASE
 from qemu import (EXIT_NOTHING_RAN, EXIT_PASSED, console_args, describe_exit,
                   machine_args)
@@ -17,12 +17,16 @@ from qemu import (EXIT_NOTHING_RAN, EXIT_PASSED, console_args, describe_exit,
 MEMORY = "2G"       # half of it above the direct map
 SCALING_CPUS = 16
 
-# Other windows than the usual, and what is measured with them. The rounds of
-# the middle one are of CPUs that are interrupted: it needs two.
+# Other windows than the usual: what is measured with them, of which engines,
+# and on how many CPUs. The rounds are of CPUs that are interrupted.
 LARGE_WINDOWS = {
-    4096: ("sf_buf.shared_miss_busy",),
-    65536: ("sf_buf.shared_miss_scarce", "sf_buf.nowait_full"),
+    4096: (("sf_buf.shared_miss_busy",), "*", (2, 4, 8)),
+    65536: (("sf_buf.shared_miss_scarce", "sf_buf.nowait_full"), OURS,
+            (1, 8)),
 }
+
+# The engines of which it is asked how they scale.
+SCALING_ENGINES = (OURS, "classic", "pkmap")
 
 NO_NEWS_SECONDS = 120   # a machine that prints nothing for so long hangs
 
@@ -44,6 +48,7 @@ class Pass:
     what: str           # cost, time or scaling
     cpus: int
     globs: str
+    engines: str = "*"
     window: int = WINDOW
 
     @property
@@ -68,10 +73,11 @@ class Pass:
     def weight(self):
         """Return about how many seconds it takes, against the others."""
         if self.what == "scaling":
-            return 17
-        if self.mode == "icount":   # most of it is the start of the CPUs
-            return 4 + 1.2 * self.cpus
-        return (4 if self.window == WINDOW else 2) + 0.7 * self.cpus
+            return 50
+        share = 1 if self.window == WINDOW else 0.1
+        if self.mode == "icount":
+            return 1 + share * (5 + 4 * self.cpus)
+        return 1 + share * (20 + 20 * min(self.cpus, 4))
 
 
 def matching(names, globs, window=WINDOW):
@@ -85,20 +91,30 @@ def matching(names, globs, window=WINDOW):
     return ",".join(filter(wanted, names))
 
 
-def plan(globs, counts, modes):
-    """Return the passes; globs: those of cases, with commas between."""
+def chosen(engines, allowed):
+    """Return those of `allowed` that a glob of `engines` matches."""
+    return [engine for engine in allowed
+            if any(fnmatch.fnmatchcase(engine, glob)
+                   for glob in engines.split(","))]
+
+
+def plan(globs, counts, modes, engines="*"):
+    """Return the passes; globs, engines: with commas between."""
     passes = []
     for what, mode in (("cost", "icount"), ("time", "mttcg")):
         if mode not in modes:
             continue
-        passes += [Pass(what, cpus, globs) for cpus in counts]
-        for window, names in LARGE_WINDOWS.items():
+        passes += [Pass(what, cpus, globs, engines) for cpus in counts]
+        for window, (names, allowed, on) in LARGE_WINDOWS.items():
             names = matching(names, globs, window)
-            passes += [Pass(what, cpus, names, window) for cpus in counts
-                       if names and (cpus > 1 or "busy" not in names)]
+            which = engines if allowed == "*" \
+                else ",".join(chosen(engines, (allowed,)))
+            passes += [Pass(what, cpus, names, which, window)
+                       for cpus in counts if names and which and cpus in on]
     hits = matching((SCALING_CASE,), globs)
-    if hits and "mttcg" in modes:
-        passes.append(Pass("scaling", SCALING_CPUS, hits))
+    which = ",".join(chosen(engines, SCALING_ENGINES))
+    if hits and which and "mttcg" in modes:
+        passes.append(Pass("scaling", SCALING_CPUS, hits, which))
     return passes
 
 
@@ -198,7 +214,8 @@ class Machine:
 
     def _make_command(self, args):
         which = self.which
-        words = f"bench={which.globs} kern.ipc.nsfbufs={which.window}"
+        words = (f"bench={which.globs} bench.engine={which.engines} "
+                 f"kern.ipc.nsfbufs={which.window}")
         if which.mode == "mttcg":
             words += f" bench.what={which.what}"
         extra = args.plugin_args if which.mode == "icount" else []
@@ -262,7 +279,7 @@ class Machine:
 
     def _judge(self, code):
         if code == EXIT_NOTHING_RAN:
-            raise NothingMatched(", ".join(self._known))
+            raise NothingMatched(", ".join(dict.fromkeys(self._known)))
         if code != EXIT_PASSED:
             raise self._error(f"ended badly: {describe_exit(code)} "
                               f"(QEMU's exit code {code})")

@@ -4,14 +4,17 @@ import csv
 import json
 import os
 
-from bench_cases import UNITS
+from bench_cases import OURS, UNITS
 from bench_goals import (PEER_NAMES, SCALING, SCALING_CASE, SCALING_PEERS,
                          bars, peers)
 
 # In results.json each case has the metrics of its mode; `throughput` is of
 # the scaling only.
-COSTS = ("instructions", "rounds", "ipis", "invlpg", "cr3_reloads",
-         "pte_writes", "sweeps", "locked_ops", "locks", "shared_lines")
+COSTS = ("instructions", "hits", "misses", "waits", "rounds", "ipis",
+         "invlpg", "invlpg_local", "invlpg_remote", "cr3_reloads",
+         "flushes_local", "flushes_remote", "pte_writes", "sweeps",
+         "switches", "locked_ops", "locks", "contended", "shared_lines")
+TIMES = ("contended", "ns")
 
 
 # ---- files
@@ -25,7 +28,10 @@ def rows(cases, scaling=()):
                 for case in from_cases for metric in metrics
                 if metric in case.figures]
 
-    return some(cases, COSTS + ("ns",)) + some(scaling, ("throughput",))
+    return ([row for case in cases
+             for row in some([case], COSTS if case.mode == "icount"
+                             else TIMES)]
+            + some(scaling, ("throughput",)))
 
 
 def write_results(directory, table):
@@ -124,6 +130,37 @@ def instruction_lines(cases):
     return ["Instructions for one operation, of all CPUs together",
             f"{'case':{width}}  CPUs      here    bar    aim"
             + "".join(f"{name:>9}" for name in PEER_NAMES), *lines]
+
+
+# The order of the columns: ours, then from the cheapest.
+ENGINES = (OURS, "direct", "local", "pkmap", "classic", "naive", "kernel")
+
+# Where the table of all engines would be too long for a screen.
+ENGINE_CPUS = (1, 4, 16)
+
+
+def engine_lines(cases):
+    """All workloads, a column for each engine."""
+    by_place = {(case.name, case.cpus, case.engine): case for case in cases}
+    names = list(dict.fromkeys(case.name for case in cases))
+    counts = sorted({case.cpus for case in cases})
+    shown = [cpus for cpus in counts if cpus in ENGINE_CPUS] or counts
+    engines = [engine for engine in ENGINES
+               if any(case.engine == engine for case in cases)]
+    width = max(map(len, names))
+    lines = ["Instructions for one operation, of all CPUs together, by engine",
+             f"{'workload':{width}}  CPUs"
+             + "".join(f"{engine:>10}" for engine in engines)]
+    for name in names:
+        label = name
+        for cpus in shown:
+            cells = [by_place.get((name, cpus, engine)) for engine in engines]
+            if any(cells):
+                lines.append(f"{label:{width}}  {cpus:4}" + "".join(
+                    f"{number(c.figures['instructions'] if c else None):>10}"
+                    for c in cells))
+                label = ""
+    return lines
 
 
 EVENT_COLUMNS = {"locked_ops": "locked", "locks": "locks",

@@ -24,7 +24,7 @@ NOT_OURS = ("tests/host/*",)
 EXTENSIONS = (".c", ".h", ".S", ".ld")
 
 # Where the compiler looks for a header, in this order.
-INCLUDE_FOLDERS = ("", "sf_buf/")
+INCLUDE_FOLDERS = ("", "sf_buf/", "tests/bench/engines/sf_buf/")
 
 # Headers that the compiler itself brings along.
 FREESTANDING = ("stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h",

@@ -13,9 +13,6 @@
  */
 #define SF_MARK (-(1 << 30))
 
-#define SF_PTE_LOW ((uint8_t)(PG_V | PG_RW | PG_M))
-_Static_assert(PHYS_LIMIT <= (vm_paddr_t)1 << 40, "see slot_put_pte()");
-
 /* An idle slot becomes the caller's.  False if it is not idle. */
 static inline bool
 slot_mark(struct sf_buf *sf)
@@ -51,19 +48,13 @@ slot_forget_page(struct sf_buf *sf)
 
 /*
  * Write the entry that maps `m`, where one was taken, but for its bytes 5 to 7,
- * which slot_init() has written.  A struct vm_page has 16 bytes, so 2^8 times
- * its offset in the array is the physical address; rotated by 8 bits, the
- * offset has the four bytes of it that matter: this saves three instructions.
- * Nobody asks whether the page is dirty: with M set from the start, the first
- * write needs no second walk.
+ * which slot_init() has written.  Nobody asks whether the page is dirty: with M
+ * set from the start, the first write needs no second walk.
  */
 static inline void
 slot_put_pte(pt_entry_t *pte, const struct vm_page *m)
 {
-	uint32_t offset =
-	    (uint32_t)((vm_offset_t)m - (vm_offset_t)vm_page_array.base);
-
-	pte_put(pte, offset << 8 | offset >> 24, SF_PTE_LOW);
+	pte_put_page(pte, m, (uint8_t)(PG_V | PG_RW | PG_M));
 }
 
 /* A new slot, for address `kva`, whose entry is `pte`. */

@@ -80,7 +80,7 @@ void sf_buf_panic_page(const struct vm_page *m, const char *what) __noreturn;
 
 /* Addresses of pages and slots are worked out from that of the struct vm_page. */
 _Static_assert(sizeof(struct vm_page) << 8 == PAGE_SIZE,
-    "see sf_buf_kva(), sf_buf_private_slot() and slot_put_pte()");
+    "see sf_buf_kva() and sf_buf_private_slot()");
 
 #define SF_BUF_DIRECT 1u
 

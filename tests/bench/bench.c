@@ -3,17 +3,21 @@
  * lines that say what came out.
  */
 #include "tests/bench/bench.h"
+#include <sys/sf_buf.h>
+#include "kernel/atomic.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
 #include "tests/bench/cost.h"
+#include "tests/bench/engine.h"
 #include "tests/bench/pace.h"
 #include "tests/bench/team.h"
 
 /* Odd: one is in the middle. */
-#define TIME_REPEATS 9
+#define TIME_REPEATS 5
+#define EMPTY_REPEATS 3
 #define SCALING_REPEATS 15
 /* So many times more often on 1 and 2 CPUs, where it takes little time, and
  * where a host that has other work to do disturbs it most. */
@@ -21,17 +25,48 @@
 
 static struct bench_walk walks[MAXCPU];
 
+/* How many operations were what the name says; of `ops`. */
+static uint32_t
+right_ones(const struct bench *b, uint32_t counted, uint32_t ops)
+{
+	bool known = b->counted != COUNTED_NOT && (b->can & ENGINE_KEEPS) != 0;
+
+	return (known ? counted : ops);
+}
+
 static void
 print_cost(const struct bench *b, const struct cost *c)
 {
-	kprintf_line("BENCH %s.%s engine=%s cpus=%u ops=%u instructions=%llu "
-		     "rounds=%u ipis=%u invlpg=%u cr3_reloads=%u "
-		     "pte_writes=%u sweeps=%u counted=%u spoiled=%u\n",
-	    b->engine, b->name, b->engine, cpu_count(), c->ops, c->ticks,
-	    c->count[CTR_tlb_rounds], c->count[CTR_tlb_ipis_sent],
-	    c->count[CTR_tlb_invlpg], c->count[CTR_tlb_cr3_reloads],
-	    c->count[CTR_pte_writes], c->count[CTR_sf_sweeps],
-	    c->count[b->counted], c->spoiled);
+	static const struct {
+		const char *name;
+		enum counter counter;
+	} field[] = {
+	    {"hits", CTR_sf_hit},
+	    {"misses", CTR_sf_miss},
+	    {"waits", CTR_sf_allocwait},
+	    {"rounds", CTR_tlb_rounds},
+	    {"ipis", CTR_tlb_ipis_sent},
+	    {"invlpg", CTR_tlb_invlpg},
+	    {"invlpg_remote", CTR_tlb_remote_invlpg},
+	    {"cr3_reloads", CTR_tlb_cr3_reloads},
+	    {"reloads_remote", CTR_tlb_remote_reloads},
+	    {"pte_writes", CTR_pte_writes},
+	    {"sweeps", CTR_sf_sweeps},
+	    {"contended", CTR_lock_waits},
+	    {"switches", CTR_ctx_switches},
+	};
+	char line[400];
+	int n = 0;
+
+	for (unsigned i = 0; i < nitems(field); i++)
+		n += ksnprintf(line + n, sizeof(line) - (size_t)n, " %s=%u",
+		    field[i].name, c->count[field[i].counter]);
+	kprintf_line("BENCH %s.%s engine=%s cpus=%u ops=%u instructions=%llu%s "
+		     "counted=%u spoiled=%u\n",
+	    b->suite, b->name, b->engine, cpu_count(), c->ops, c->ticks, line,
+	    right_ones(b, b->counted == COUNTED_NOT ? 0 : c->count[b->counted],
+		c->ops),
+	    c->spoiled);
 }
 
 /* The middle one, the shortest, the longest; and the loop itself. */
@@ -41,11 +76,12 @@ print_pace(const struct bench *b, struct pace *p, struct pace *empty,
 {
 	pace_sort(p);
 	pace_sort(empty);
-	kprintf_line("BENCH %s.%s engine=%s cpus=%u ops=%u counted=%u ps=%u "
-		     "least_ps=%u most_ps=%u empty_ps=%u\n",
-	    b->engine, b->name, b->engine, ncpus, p->ops, p->counted,
-	    p->ps[p->n / 2], p->ps[0], p->ps[p->n - 1],
-	    empty->ps[empty->n / 2]);
+	kprintf_line("BENCH %s.%s engine=%s cpus=%u ops=%u counted=%u "
+		     "contended=%u ps=%llu least_ps=%llu most_ps=%llu "
+		     "empty_ps=%llu\n",
+	    b->suite, b->name, b->engine, ncpus, p->ops,
+	    right_ones(b, p->counted, p->ops), p->contended, p->ps[p->n / 2],
+	    p->ps[0], p->ps[p->n - 1], empty->ps[empty->n / 2]);
 }
 
 /* --- one benchmark --- */
@@ -54,15 +90,14 @@ print_pace(const struct bench *b, struct pace *p, struct pace *empty,
 static void
 set_up(const struct bench *b, unsigned ncpus)
 {
-	b->setup();
+	b->setup(ncpus);
 	for (unsigned cpu = 0; cpu < ncpus; cpu++) {
 		struct bench_walk *w = &walks[cpu];
 
-		b->pages(w, cpu);
-		ASSERT(w->first < w->end, "bench %s: CPU %u has no pages",
-		    b->name, cpu);
+		*w = (struct bench_walk){.cpu = cpu};
+		if (b->pages != NULL)
+			b->pages(w, cpu);
 		w->next = w->first;
-		w->turns = 0;
 	}
 }
 
@@ -77,14 +112,17 @@ run_cost(const struct bench *b, unsigned ncpus)
 static void
 run_time(const struct bench *b, unsigned ncpus)
 {
-	unsigned repeats = b->once != 0 ? 1 : TIME_REPEATS;
 	struct pace pace = {0}, empty = {0};
 
-	if (b->once == 0)
-		team_go_round(b, walks, b->others == OTHERS_WORK ? ncpus : 1);
-	for (unsigned i = 0; i < repeats; i++) {
+	if (b->once != 0) {
 		pace_measure(b, b->loop, walks, ncpus, &pace);
 		pace_measure(b, b->empty, walks, ncpus, &empty);
+	} else {
+		team_go_round(b, walks, b->others == OTHERS_WORK ? ncpus : 1);
+		for (unsigned i = 0; i < TIME_REPEATS; i++)
+			pace_measure(b, b->loop, walks, ncpus, &pace);
+		for (unsigned i = 0; i < EMPTY_REPEATS && b->empty != NULL; i++)
+			pace_measure(b, b->empty, walks, ncpus, &empty);
 	}
 	print_pace(b, &pace, &empty, cpu_count());
 }
@@ -142,13 +180,12 @@ run_one(const struct bench *b, enum bench_what what)
 
 /* --- those that match --- */
 
-/* Does "engine.name" match one of the globs, which have commas between them? */
+/* Does the name match one of the globs, which have commas between them? */
 static bool
-matches_any(const struct bench *b, const char *globs)
+matches_any(const char *name, const char *globs)
 {
-	char name[80], glob[80];
+	char glob[80];
 
-	ksnprintf(name, sizeof(name), "%s.%s", b->engine, b->name);
 	for (;;) {
 		unsigned n = 0;
 
@@ -163,26 +200,48 @@ matches_any(const struct bench *b, const char *globs)
 	}
 }
 
+/* What is asked for. */
+static struct {
+	const char *globs, *engines;
+	enum bench_what what;
+} asked;
+
 static bool
-is_asked_for(const struct bench *b, const char *globs, enum bench_what what)
+is_asked_for(const struct bench *b)
 {
-	return ((what != BENCH_SCALING || b->others == OTHERS_WORK) &&
-	    matches_any(b, globs));
+	char name[80];
+
+	ksnprintf(name, sizeof(name), "%s.%s", b->suite, b->name);
+	return ((b->needs & ~b->can) == 0 &&
+	    (asked.what != BENCH_SCALING || b->others == OTHERS_WORK) &&
+	    matches_any(name, asked.globs) &&
+	    matches_any(b->engine, asked.engines));
+}
+
+static void
+print_known(void)
+{
+	kprintf_line("no benchmark matches \"%s\" of an engine like \"%s\"; "
+		     "these exist:\n",
+	    asked.globs, asked.engines);
+	for (const struct bench *b = benches_start; b < benches_end; b++)
+		if ((b->needs & ~b->can) == 0)
+			kprintf_line("  %s.%s %s\n", b->suite, b->name,
+			    b->engine);
 }
 
 unsigned
-bench_run(const char *globs, enum bench_what what)
+bench_run(const char *globs, const char *engines, enum bench_what what)
 {
 	unsigned n = 0;
 
+	asked.globs = globs;
+	asked.engines = engines;
+	asked.what = what;
 	for (const struct bench *b = benches_start; b < benches_end; b++)
-		n += is_asked_for(b, globs, what);
+		n += is_asked_for(b);
 	if (n == 0) {
-		kprintf_line("no benchmark matches \"%s\"; these exist:\n",
-		    globs);
-		for (const struct bench *b = benches_start; b < benches_end;
-		     b++)
-			kprintf_line("  %s.%s\n", b->engine, b->name);
+		print_known();
 		return (0);
 	}
 	if (what == BENCH_SCALING)
@@ -190,8 +249,26 @@ bench_run(const char *globs, enum bench_what what)
 	kprintf_line("BENCH plan cases=%u\n", n);
 	sched_bind(0);
 	for (const struct bench *b = benches_start; b < benches_end; b++)
-		if (is_asked_for(b, globs, what))
+		if (is_asked_for(b))
 			run_one(b, what);
 	sched_unbind();
 	return (n);
+}
+
+unsigned
+bench_window(void)
+{
+	struct sf_buf_stats st;
+
+	sf_buf_get_stats(&st);
+	return (st.nsfbufs);
+}
+
+/* The fence stands for the operation: the compiler may not carry the walk's
+ * state over it in registers either. */
+void
+bench_empty_loop(struct bench_walk *w)
+{
+	for (; bench_next(w) != NULL; bench_turn(w))
+		atomic_signal_fence(memory_order_seq_cst);
 }

@@ -9,9 +9,9 @@
  *		for (; (m = bench_next(w)) != NULL; bench_turn(w))
  *			...the operation...
  *	}
- *	BENCH(sf_buf, shared_hit, .loop = map_each, ...);
+ *	BENCH(sf_buf, shared_hit, .engine = "sf_buf", .loop = map_each, ...);
  *
- * registers sf_buf.shared_hit through a linker section.
+ * registers sf_buf.shared_hit, of one engine, through a linker section.
  */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
@@ -27,10 +27,11 @@ struct vm_page;
  * so that a loop without an operation costs what it costs around one.
  */
 struct bench_walk {
-	struct vm_page *const *first, *const *end; /* at least one */
+	struct vm_page *const *first, *const *end;
 	struct vm_page *const *next;
 	uint32_t left;  /* operations until the loop is over */
 	uint32_t turns; /* not 0: give way after each operation */
+	uint32_t cpu;   /* whose walk it is */
 } __aligned(CACHE_LINE_BYTES);
 
 static inline struct vm_page *
@@ -64,36 +65,43 @@ enum bench_others {
 };
 
 struct bench {
-	const char *engine, *name;
-	/* The operation on each page of a walk; and the same without it, whose
-	 * cost is taken off. */
+	const char *suite, *name, *engine;
+	/* What the engine can do, and what the benchmark needs of it: of enum
+	 * engine_can. */
+	unsigned can, needs;
+	/* `left` operations on the pages of a walk; and the same without them,
+	 * whose cost is taken off: NULL, nothing is. */
 	void (*loop)(struct bench_walk *w);
 	void (*empty)(struct bench_walk *w);
-	/* Before and after, unmeasured; the latter may be NULL. */
-	void (*setup)(void);
+	/* Before and after, unmeasured; the latter may be NULL.
+	 *   ncpus: CPUs that work. */
+	void (*setup)(unsigned ncpus);
 	void (*teardown)(void);
-	/* Say which pages a CPU's walk is over: first and end. */
+	/* Say which pages a CPU's walk is over, first and end; or NULL. */
 	void (*pages)(struct bench_walk *w, unsigned cpu);
-	/* Each operation raises this counter by one, or it is not what the
-	 * name says. */
+	/* Each operation raises this counter by one, or it is not what the name
+	 * says: of engines that keep mappings.  COUNTED_NOT: nothing is. */
 	enum counter counted;
 	enum bench_others others;
-	/* What happens once in many operations needs many, in chunks of 256:
-	 * 0 means 16. */
-	unsigned chunks;
+	/* Not 0: something happens once in many operations of engines that
+	 * batch.  So many times as many are needed, and counting is to begin
+	 * right after it. */
+	unsigned rare;
 	/* Not 0: just so many operations, on a machine that has not done the
 	 * like before. */
 	unsigned once;
 };
 
+#define COUNTED_NOT NCOUNTER
+
 /* Every benchmark of the image, gathered by linker.ld. */
 extern const struct bench benches_start[], benches_end[];
 
 /* Register one; what follows the names are designated initialisers. */
-#define BENCH(engine_, name_, ...)                                 \
-	static const struct bench bench_##engine_##_##name_ __used \
-	    __section(".benches") __aligned(4) = {                 \
-		.engine = #engine_, .name = #name_, __VA_ARGS__}
+#define BENCH(suite_, name_, ...)                                 \
+	static const struct bench bench_##suite_##_##name_ __used \
+	    __section(".benches")                                 \
+		__aligned(4) = {.suite = #suite_, .name = #name_, __VA_ARGS__}
 
 enum bench_what {
 	BENCH_COST,    /* instructions and events */
@@ -102,17 +110,25 @@ enum bench_what {
 };
 
 /*
- * Run the benchmarks whose "engine.name" matches, in order of the image, and
- * print for each one line (for scaling, one for each number of CPUs):
+ * Run the benchmarks whose "suite.name", and whose engine, match, in order of
+ * the image, and print for each one line (for scaling, one for each number of
+ * CPUs):
  *
  *	BENCH sf_buf.shared_hit engine=sf_buf cpus=1 ops=4096 ...
  *
  * before which one line `BENCH plan cases=N` says how many there are.
  * docs/bench.md has the meaning of each field.
- *   globs: one, or more with commas between them.
+ *   globs, engines: one, or more with commas between them.
  * Requires: a thread that may sleep; nothing else runs.
  * Returns how many lines there were; 0 (and says so) when none matched.
  */
-unsigned bench_run(const char *globs, enum bench_what what);
+unsigned
+bench_run(const char *globs, const char *engines, enum bench_what what);
+
+/* How many buffers an engine is to have: the kernel's own window's. */
+unsigned bench_window(void);
+
+/* The loop without an operation.  Nothing is carried over in registers. */
+void bench_empty_loop(struct bench_walk *w);
 
 #endif

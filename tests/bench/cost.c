@@ -18,14 +18,22 @@
 #include "tests/bench/cost.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
+#include "tests/bench/engine.h"
 #include "tests/bench/mark.h"
 #include "tests/bench/team.h"
 #include "tests/threads.h"
 
-/* A slice is 10 million instructions: a chunk fits one as long as an operation
- * takes fewer than 39,000, of all CPUs together. */
-#define CHUNK 256
-#define CHUNKS 16
+/*
+ * A slice is 10 million instructions.  A chunk is to take no more than a part of
+ * it, of all CPUs together, so that most fit between two timer interrupts.
+ */
+#define CHUNK_TICKS 3000000
+#define MAX_CHUNK 256 /* operations of each CPU */
+#define TRIAL 8       /* to see how many fit */
+
+/* All chunks: so many operations of each CPU, unless that takes too long. */
+#define OPS (16 * MAX_CHUNK)
+#define MAX_TICKS 40000000
 
 /* A chunk that is still spoiled then is longer than a slice: it counts. */
 #define MAX_TRIES 8
@@ -92,20 +100,26 @@ measure_chunk(uint32_t ops, bool spinning, struct sample *s)
 	s->cost.ops += ops * job.ncpus;
 }
 
+/* How a measurement is cut. */
+struct plan {
+	uint32_t ops; /* of each CPU in a chunk */
+	unsigned chunks;
+};
+
 static struct sample
-measure(void (*loop)(struct bench_walk *w), unsigned chunks, bool spinning)
+measure(void (*loop)(struct bench_walk *w), struct plan plan, bool spinning)
 {
 	struct sample sum = {0};
 
 	job.loop = loop;
-	for (unsigned chunk = 0; chunk < chunks; chunk++) {
+	for (unsigned chunk = 0; chunk < plan.chunks; chunk++) {
 		struct sample s;
 		unsigned tries = 0;
 		bool spoiled;
 
 		do {
 			s = sum;
-			measure_chunk(CHUNK, spinning, &s);
+			measure_chunk(plan.ops, spinning, &s);
 			spoiled = s.cost.count[CTR_timer_intrs] !=
 			    sum.cost.count[CTR_timer_intrs];
 		} while (spoiled && ++tries < MAX_TRIES);
@@ -115,6 +129,24 @@ measure(void (*loop)(struct bench_walk *w), unsigned chunks, bool spinning)
 		sum.cost.spoiled += spoiled;
 	}
 	return (sum);
+}
+
+/* Try a few operations, and plan by what they take. */
+static struct plan
+make_plan(const struct bench *b, bool spinning)
+{
+	unsigned rare = (b->can & ENGINE_BATCHES) != 0 ? MAX(b->rare, 1) : 1;
+	uint32_t total = OPS * rare, per_op;
+	struct plan plan;
+	struct sample s = {0};
+
+	job.loop = b->loop;
+	measure_chunk(TRIAL, spinning, &s);
+	per_op = (uint32_t)div64(s.cost.ticks, TRIAL, NULL) + 1;
+	plan.ops = MIN(MAX(CHUNK_TICKS / per_op, 1), MAX_CHUNK);
+	total = MIN(total, MAX(MAX_TICKS / per_op * rare, 1));
+	plan.chunks = (total + plan.ops - 1) / plan.ops;
+	return (plan);
 }
 
 /* The same of what can be done only once: right after this CPU's timer
@@ -142,13 +174,13 @@ static void
 reach_round(const struct bench *b)
 {
 	uint32_t most = (uint32_t)(job.walk->end - job.walk->first);
-	uint32_t before = counter_read(CTR_sf_sweeps), seen;
+	uint32_t before = counter_read(CTR_sf_sweeps);
+	bool rare = (b->can & ENGINE_BATCHES) != 0 && b->rare != 0;
 
-	do {
+	while (rare && most-- != 0 && counter_read(CTR_sf_sweeps) == before) {
 		job.walk->left = 1;
 		b->loop(job.walk);
-		seen = counter_read(CTR_sf_sweeps);
-	} while (seen == before && --most != 0);
+	}
 }
 
 /* --- CPUs that spin --- */
@@ -167,12 +199,13 @@ pause_loop(struct bench_walk *w)
 static uint32_t
 instructions_in_turn(unsigned ncpus)
 {
+	const struct plan one = {.ops = MAX_CHUNK, .chunks = 1};
 	struct sample alone, with;
 
 	job.keep = false;
-	alone = measure(pause_loop, 1, false);
+	alone = measure(pause_loop, one, false);
 	team_spin(ncpus);
-	with = measure(pause_loop, 1, true);
+	with = measure(pause_loop, one, true);
 	team_dismiss();
 	job.keep = true;
 	if (with.turns == 0 || with.cost.ticks < alone.cost.ticks)
@@ -183,14 +216,15 @@ instructions_in_turn(unsigned ncpus)
 }
 
 static struct sample
-measure_among_spinners(const struct bench *b, unsigned chunks, unsigned ncpus)
+measure_among_spinners(const struct bench *b, unsigned ncpus, struct plan *plan)
 {
 	uint32_t in_turn = instructions_in_turn(ncpus);
 	struct sample s;
 
 	team_spin(ncpus);
+	*plan = make_plan(b, true);
 	reach_round(b);
-	s = measure(b->loop, chunks, true);
+	s = measure(b->loop, *plan, true);
 	team_dismiss();
 	s.cost.ticks -= MIN(s.cost.ticks, (uint64_t)s.turns * in_turn);
 	return (s);
@@ -199,8 +233,8 @@ measure_among_spinners(const struct bench *b, unsigned chunks, unsigned ncpus)
 struct cost
 cost_measure(const struct bench *b, struct bench_walk *walk, unsigned ncpus)
 {
-	unsigned chunks = b->chunks != 0 ? b->chunks : CHUNKS;
-	struct sample full, empty;
+	struct sample full, empty = {0};
+	struct plan plan;
 
 	job.walk = walk;
 	job.keep = true;
@@ -212,14 +246,17 @@ cost_measure(const struct bench *b, struct bench_walk *walk, unsigned ncpus)
 	if (b->once != 0) {
 		full = measure_once(b->loop, b->once);
 	} else if (b->others == OTHERS_SPIN) {
-		full = measure_among_spinners(b, chunks, ncpus);
+		full = measure_among_spinners(b, ncpus, &plan);
 	} else {
+		plan = make_plan(b, false);
 		reach_round(b);
-		full = measure(b->loop, chunks, false);
+		full = measure(b->loop, plan, false);
 	}
 	bench_mark_report();
-	empty = b->once != 0 ? measure_once(b->empty, b->once) :
-			       measure(b->empty, chunks, false);
+	if (b->once != 0)
+		empty = measure_once(b->empty, b->once);
+	else if (b->empty != NULL)
+		empty = measure(b->empty, plan, false);
 	bench_mark_report();
 	full.cost.ticks -= MIN(full.cost.ticks, empty.cost.ticks);
 	return (full.cost);

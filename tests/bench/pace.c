@@ -13,18 +13,24 @@
 #include "kernel/panic.h"
 #include "tests/bench/team.h"
 
-/* The clock is read once in so many operations. */
-#define BATCH 256
+/*
+ * The clock is read once in a batch of operations, which grows until it takes
+ * long enough, or is large enough.
+ */
+#define LEAST_BATCH_SPAN (1 * MSEC)
+#define MAX_BATCH 256
 
-/* A repetition; for each CPU, for the host may have fewer. */
-#define SPAN (20 * MSEC)
+/* A repetition: longer with more CPUs, for the host may have fewer. */
+#define SPAN (12 * MSEC)
+#define MAX_SPANS 4
 
 static struct {
 	void (*loop)(struct bench_walk *w);
 	struct bench_walk *walk;
-	unsigned once;         /* not 0: one batch, of so many */
-	nsec_t since, span;    /* of CPU 0 */
-	_Atomic uint32_t over; /* 1: the time */
+	unsigned once;          /* not 0: one batch, of so many */
+	_Atomic uint32_t batch; /* operations */
+	nsec_t since, span;     /* of CPU 0 */
+	_Atomic uint32_t over;  /* 1: the time */
 } job;
 
 static struct {
@@ -45,12 +51,17 @@ work(unsigned cpu)
 	member[cpu].ops = 0;
 	if (cpu != 0) {
 		while (load_relaxed(&job.over) == 0)
-			batch(cpu, BATCH);
+			batch(cpu, load_relaxed(&job.batch));
 		return;
 	}
 	job.since = clock_now();
 	do {
-		batch(0, job.once != 0 ? job.once : BATCH);
+		nsec_t since = clock_now();
+		uint32_t ops = load_relaxed(&job.batch);
+
+		batch(0, ops);
+		if (ops < MAX_BATCH && clock_now() - since < LEAST_BATCH_SPAN)
+			store_relaxed(&job.batch, 2 * ops);
 	} while (job.once == 0 && clock_now() - job.since < job.span);
 	job.span = clock_now() - job.since;
 	store_relaxed(&job.over, 1);
@@ -61,14 +72,17 @@ pace_measure(const struct bench *b, void (*loop)(struct bench_walk *w),
     struct bench_walk *walk, unsigned ncpus, struct pace *p)
 {
 	unsigned workers = b->others == OTHERS_WORK ? ncpus : 1;
-	uint32_t counted = counter_read(b->counted), ops = 0;
+	uint32_t waits = counter_read(CTR_lock_waits), ops = 0;
+	uint32_t counted =
+	    b->counted != COUNTED_NOT ? counter_read(b->counted) : 0;
 
 	ASSERT(p->n < PACE_MAX_REPEATS, "bench %s: too many repetitions",
 	    b->name);
 	job.loop = loop;
 	job.walk = walk;
 	job.once = b->once;
-	job.span = SPAN * workers;
+	store_relaxed(&job.batch, b->once != 0 ? b->once : 1);
+	job.span = SPAN * MIN(workers, MAX_SPANS);
 	store_relaxed(&job.over, 0);
 	if (b->others == OTHERS_SPIN) {
 		team_spin(ncpus);
@@ -82,11 +96,11 @@ pace_measure(const struct bench *b, void (*loop)(struct bench_walk *w),
 		walk[cpu].turns = 0;
 		ops += member[cpu].ops;
 	}
-	p->ps[p->n++] =
-	    (uint32_t)MIN(div64(job.span * 1000 * workers, ops, NULL),
-		UINT32_MAX);
+	p->ps[p->n++] = div64(job.span * 1000 * workers, ops, NULL);
 	p->ops += ops;
-	p->counted += counter_read(b->counted) - counted;
+	p->contended += counter_read(CTR_lock_waits) - waits;
+	if (b->counted != COUNTED_NOT)
+		p->counted += counter_read(b->counted) - counted;
 }
 
 void
@@ -94,7 +108,7 @@ pace_sort(struct pace *p)
 {
 	for (unsigned i = 1; i < p->n; i++)
 		for (unsigned k = i; k > 0 && p->ps[k] < p->ps[k - 1]; k--) {
-			uint32_t ps = p->ps[k];
+			uint64_t ps = p->ps[k];
 
 			p->ps[k] = p->ps[k - 1];
 			p->ps[k - 1] = ps;

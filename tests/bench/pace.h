@@ -11,10 +11,11 @@
 /* Picoseconds for one operation, as a CPU that works sees it: of each
  * repetition, the shortest first once sorted. */
 struct pace {
-	uint32_t ps[PACE_MAX_REPEATS];
+	uint64_t ps[PACE_MAX_REPEATS];
 	unsigned n;
-	/* All together, of all CPUs, and how many were what the name says. */
-	uint32_t ops, counted;
+	/* All together, of all CPUs: how many, how many were what the name says,
+	 * and how often they met a lock that was not free. */
+	uint32_t ops, counted, contended;
 };
 
 /*

@@ -1,0 +1,28 @@
+/*
+ * Mapping without a cache as an engine.
+ */
+#ifndef TESTS_BENCH_ENGINES_NAIVE_ENGINE_H
+#define TESTS_BENCH_ENGINES_NAIVE_ENGINE_H
+
+#include "tests/bench/engine.h"
+#include "tests/bench/engines/naive/sys/sf_buf.h"
+#include "tests/bench/engines/each.h"
+#include "tests/bench/pool.h"
+
+#define ENGINE_NAME "naive"
+#define ENGINE_CAN (ENGINE_SHARES | ENGINE_RUNS_OUT | ENGINE_CATCHES)
+#define ENGINE_PAGES POOL_MAPPED
+
+static inline unsigned
+engine_start(unsigned nbufs)
+{
+	return (naive_start(nbufs));
+}
+
+static inline void
+engine_stop(void)
+{
+	naive_stop();
+}
+
+#endif

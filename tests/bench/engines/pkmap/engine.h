@@ -1,0 +1,29 @@
+/*
+ * Linux's kmap() as an engine.
+ */
+#ifndef TESTS_BENCH_ENGINES_PKMAP_ENGINE_H
+#define TESTS_BENCH_ENGINES_PKMAP_ENGINE_H
+
+#include "tests/bench/engine.h"
+#include "tests/bench/engines/pkmap/sys/sf_buf.h"
+#include "tests/bench/engines/each.h"
+#include "tests/bench/pool.h"
+
+#define ENGINE_NAME "pkmap"
+#define ENGINE_CAN \
+	(ENGINE_SHARES | ENGINE_KEEPS | ENGINE_RUNS_OUT | ENGINE_BATCHES)
+#define ENGINE_PAGES POOL_MAPPED
+
+static inline unsigned
+engine_start(unsigned nbufs)
+{
+	return (pkmap_start(nbufs));
+}
+
+static inline void
+engine_stop(void)
+{
+	pkmap_stop();
+}
+
+#endif
