@@ -3,6 +3,7 @@
  */
 #include "kernel/trap.h"
 #include "kernel/apic.h"
+#include "kernel/copy.h"
 #include "kernel/cpu.h"
 #include "kernel/ipi.h"
 #include "kernel/panic.h"
@@ -47,22 +48,32 @@ trap_load(vm_offset_t linear_offset)
 	lidt(&r);
 }
 
+/* CR2 stays what it is until the next fault: interrupts are disabled. */
+static void
+page_fault(struct trapframe *tf)
+{
+	vm_offset_t va = read_cr2();
+
+	if (copy_recover(tf, va))
+		return;
+	panic_trap(tf, "page fault: %s of %#lx%s",
+	    tf->error & PF_FETCH     ? "execution" :
+		tf->error & PF_WRITE ? "write" :
+				       "read",
+	    (unsigned long)va,
+	    tf->error & PF_RESERVED       ? ", reserved bit set" :
+		tf->error & PF_PROTECTION ? ", not allowed" :
+					    ", not mapped");
+}
+
 static void
 exception(struct trapframe *tf)
 {
 	const char *name = exception_name[tf->vector];
 
 	if (tf->vector == TRAP_PAGE_FAULT) {
-		vm_offset_t va = read_cr2();
-
-		panic_trap(tf, "page fault: %s of %#lx%s",
-		    tf->error & PF_FETCH     ? "execution" :
-			tf->error & PF_WRITE ? "write" :
-					       "read",
-		    (unsigned long)va,
-		    tf->error & PF_RESERVED       ? ", reserved bit set" :
-			tf->error & PF_PROTECTION ? ", not allowed" :
-						    ", not mapped");
+		page_fault(tf);
+		return;
 	}
 	panic_trap(tf, "%s (vector %u), error code %#x",
 	    name != NULL ? name : "reserved exception", tf->vector, tf->error);
@@ -108,8 +119,10 @@ trap(struct trapframe *tf)
 		panic_nmi(tf);
 		return;
 	}
-	if (tf->vector < 32)
+	if (tf->vector < 32) {
 		exception(tf);
+		return;
+	}
 	interrupt(tf);
 	sched_preempt();
 }

@@ -4,6 +4,7 @@
  */
 #include "tests/panics.h"
 #include "kernel/console.h"
+#include "kernel/copy.h"
 #include "kernel/cpu.h"
 #include "kernel/image.h"
 #include "kernel/mutex.h"
@@ -123,6 +124,35 @@ bug_mutex_not_owner(void)
 	mtx_unlock(&mutex);
 }
 
+/* Only the buffer's address may be bad. */
+static void
+bug_copy_source(void)
+{
+	char buf[8];
+
+	copy_to_buffer(buf, (void *)0x10, sizeof(buf));
+}
+
+/* Each level recovers from a fault; the last one has no stack to do it on. */
+static int
+eat_stack_by_faults(volatile int *depth)
+{
+	char byte;
+	volatile int mine = *depth + 1 + (int)copy_from_buffer(&byte, NULL, 1);
+
+	if (mine < 0)
+		return (0);
+	return (eat_stack_by_faults(&mine) + mine);
+}
+
+static void
+bug_copy_stack(void)
+{
+	volatile int depth = 0;
+
+	(void)eat_stack_by_faults(&depth);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -140,6 +170,8 @@ static const struct {
     {"sleep-critical", bug_sleep_critical},
     {"mutex-twice", bug_mutex_twice},
     {"mutex-not-owner", bug_mutex_not_owner},
+    {"copy-source", bug_copy_source},
+    {"copy-stack", bug_copy_stack},
 };
 
 void
