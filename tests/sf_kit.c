@@ -242,6 +242,19 @@ kit_stats(void)
 	return (st);
 }
 
+unsigned
+kit_private_used(void)
+{
+	unsigned used = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		for (unsigned i = 0; i < PRIVATE_WINDOW_PAGES; i++)
+			used +=
+			    load_relaxed(&cpu_by_id(cpu)->sf_private[i].state) >
+			    0;
+	return (used);
+}
+
 void
 kit_mark(void)
 {

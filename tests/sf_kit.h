@@ -76,6 +76,9 @@ struct sf_buf *kit_fill_but_one(void);
 
 struct sf_buf_stats kit_stats(void);
 
+/* How many private buffers of all CPUs are held. */
+unsigned kit_private_used(void);
+
 /* Remember all counters; what one has grown by since. */
 void kit_mark(void);
 uint32_t kit_cost(enum counter c);
