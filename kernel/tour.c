@@ -13,6 +13,7 @@
 #include "mm/vm_page.h"
 #include "sf_buf/consumers/memfile.h"
 #include "sf_buf/consumers/sendfile.h"
+#include "sf_buf/consumers/uio.h"
 
 /* A number with commas: 20 digits, 6 commas, the end. */
 #define COMMAS_BYTES 27
@@ -78,12 +79,16 @@ copy_progress(uint64_t done, uint64_t total __unused, void *arg)
 	progress_update(arg, done);
 }
 
+/* Takes a page or less at a time, so that progress is seen. */
 static int
-com2_sink(const void *buf, size_t n, void *arg)
+com2_sink(struct uio *uio, void *arg)
 {
 	struct progress *p = arg;
+	size_t n;
+	const void *buf = uio_front(uio, &n);
 
 	com2_write(buf, n);
+	uio_advance(uio, n);
 	progress_update(p, p->done + n);
 	return (0);
 }
@@ -198,8 +203,7 @@ send(const struct memfile *f)
 {
 	struct progress p = {.verb = "sending", .total = f->bytes};
 	uint64_t sent;
-	int error =
-	    sendfile(f, 0, f->bytes, com2_sink, &p, SENDFILE_SHARED, &sent);
+	int error = sendfile(f, com2_sink, &p, 0, f->bytes, NULL, &sent, 0);
 
 	com2_drain();
 	progress_end(&p);
