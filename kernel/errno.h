@@ -14,6 +14,7 @@ enum {
 	EBUSY = 16,       /* in use */
 	EINVAL = 22,      /* an argument out of its range */
 	EFBIG = 27,       /* too large to hold */
+	EPIPE = 32,       /* nobody will read it */
 	EAGAIN = 35,      /* would have to wait */
 	EWOULDBLOCK = 35, /* the timeout of a sleep ran out */
 };

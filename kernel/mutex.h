@@ -12,6 +12,7 @@ struct thread;
 /* Ranks of mutexes: all below those of spinlocks, taken in rising order. */
 enum mtx_rank {
 	MTX_RANK_TEST = 1,
+	MTX_RANK_PIPE,
 	MTX_RANK_COM2,
 	MTX_RANK_LEAF,
 };
