@@ -38,6 +38,9 @@ static const struct command commands[] = {
     {"bt", "", "backtrace of the monitor's thread", 0, cmd_bt},
     {"test", "GLOB", "run the tests whose names match", 1, cmd_test},
     {"sendfile", "", "take the tour again", 0, cmd_sendfile},
+    {"ls", "[GLOB]", "members of the tar archive that was passed", 1, cmd_ls},
+    {"cat", "NAME", "print one; ^C stops it", 1, cmd_cat},
+    {"sum", "NAME", "its CRC and size, as cksum prints them", 1, cmd_sum},
     {"panic", "[WORDS]", "panic", MONITOR_MAX_WORDS, cmd_panic},
     {"exit", "", "end the machine", 0, cmd_exit},
 };

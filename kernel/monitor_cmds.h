@@ -29,4 +29,7 @@ command_fn cmd_sendfile, cmd_panic, cmd_exit;
 command_fn cmd_mem, cmd_pages, cmd_kva, cmd_pt, cmd_peek;
 command_fn cmd_sfbufs, cmd_map, cmd_unmap;
 
+/* kernel/monitor_disk.c */
+command_fn cmd_ls, cmd_cat, cmd_sum;
+
 #endif

@@ -19,6 +19,8 @@ static struct spinlock input_lock =
 static uint8_t ring[RING_BYTES];
 static uint32_t head, tail;
 
+#define CTRL_C 0x03
+
 void
 serial_input_init(void)
 {
@@ -32,6 +34,16 @@ serial_input_init(void)
 	serial_intr(); /* what came before raises no edge */
 }
 
+/* Keep a character, if there is room; for ^C there always is. */
+static void
+put_locked(uint8_t c)
+{
+	if (head - tail == RING_BYTES && c == CTRL_C)
+		head--;
+	if (head - tail < RING_BYTES)
+		ring[head++ % RING_BYTES] = c;
+}
+
 void
 serial_intr(void)
 {
@@ -39,8 +51,7 @@ serial_intr(void)
 
 	spin_lock(&input_lock);
 	while ((c = uart_get(COM1)) >= 0)
-		if (head - tail < RING_BYTES)
-			ring[head++ % RING_BYTES] = (uint8_t)c;
+		put_locked((uint8_t)c);
 	if (head != tail)
 		wakeup(ring);
 	spin_unlock(&input_lock);
@@ -57,4 +68,19 @@ console_getc(void)
 	c = ring[tail++ % RING_BYTES];
 	spin_unlock(&input_lock);
 	return (c);
+}
+
+bool
+console_interrupted(void)
+{
+	bool found = false;
+
+	spin_lock(&input_lock);
+	for (uint32_t i = tail; i != head && !found; i++) {
+		found = ring[i % RING_BYTES] == CTRL_C;
+		if (found)
+			tail = i + 1;
+	}
+	spin_unlock(&input_lock);
+	return (found);
 }
