@@ -43,10 +43,12 @@ OBJECTS := $(SOURCES:%.c=$(O)/%.o) $(ASSEMBLY:%.S=$(O)/%.S.o)
 # Benchmarks that compare, and the consumers that they use, are compiled for each
 # engine (tests/bench/engine.h), and linked with it alone: what they define is
 # local to the engine's object, or there would be six of each.  The kernel's own
-# is the first, so that its first_use finds a window that was never used.
+# engine is the first, and micro, so that first_use finds a window that was never
+# used.
 ENGINES := sf_buf direct local pkmap classic naive
-LOADS := $(sort $(wildcard tests/bench/load/*.c))
-PER_ENGINE := $(LOADS) $(patsubst %,sf_buf/consumers/%.c,memfile)
+LOADS := $(patsubst %,tests/bench/load/%.c,micro set pipe md sendfile mix check)
+PER_ENGINE := $(LOADS) $(patsubst %,sf_buf/consumers/%.c,cksum md memfile \
+	page_ops pipe sendfile uio)
 ENGINE_OBJECTS := $(ENGINES:%=$(O)/engine/%.o)
 
 KERNEL := $(B)/ephemera.elf

@@ -29,9 +29,9 @@ struct vm_page;
 struct bench_walk {
 	struct vm_page *const *first, *const *end;
 	struct vm_page *const *next;
-	uint32_t left;  /* operations until the loop is over */
-	uint32_t turns; /* not 0: give way after each operation */
-	uint32_t cpu;   /* whose walk it is */
+	uint32_t left;   /* operations until the loop is over */
+	uint32_t turns;  /* not 0: give way after each operation */
+	uint32_t worker; /* whose walk it is: on CPU worker * stride */
 } __aligned(CACHE_LINE_BYTES);
 
 static inline struct vm_page *
@@ -74,15 +74,18 @@ struct bench {
 	void (*loop)(struct bench_walk *w);
 	void (*empty)(struct bench_walk *w);
 	/* Before and after, unmeasured; the latter may be NULL.
-	 *   ncpus: CPUs that work. */
-	void (*setup)(unsigned ncpus);
+	 *   workers: CPUs that work. */
+	void (*setup)(unsigned workers);
 	void (*teardown)(void);
-	/* Say which pages a CPU's walk is over, first and end; or NULL. */
-	void (*pages)(struct bench_walk *w, unsigned cpu);
+	/* Say which pages a worker's walk is over, first and end; or NULL. */
+	void (*pages)(struct bench_walk *w, unsigned worker);
 	/* Each operation raises this counter by one, or it is not what the name
 	 * says: of engines that keep mappings.  COUNTED_NOT: nothing is. */
 	enum counter counted;
 	enum bench_others others;
+	/* With OTHERS_WORK, only every second CPU works, or so; 0: each.  The
+	 * rest is for threads that the benchmark starts. */
+	unsigned stride;
 	/* Not 0: something happens once in many operations of engines that
 	 * batch.  So many times as many are needed, and counting is to begin
 	 * right after it. */
@@ -93,6 +96,21 @@ struct bench {
 };
 
 #define COUNTED_NOT NCOUNTER
+
+/* How many of `ncpus` CPUs work, and which: of each, its distance to the next. */
+static inline unsigned
+bench_stride(const struct bench *b)
+{
+	return (MAX(b->stride, 1));
+}
+
+static inline unsigned
+bench_workers(const struct bench *b, unsigned ncpus)
+{
+	return (b->others == OTHERS_WORK ?
+		(ncpus + bench_stride(b) - 1) / bench_stride(b) :
+		1);
+}
 
 /* Every benchmark of the image, gathered by linker.ld. */
 extern const struct bench benches_start[], benches_end[];

@@ -25,7 +25,8 @@
 
 /*
  * A slice is 10 million instructions.  A chunk is to take no more than a part of
- * it, of all CPUs together, so that most fit between two timer interrupts.
+ * it, of all CPUs together, so that most fit between two timer interrupts; each
+ * CPU that works has its own.
  */
 #define CHUNK_TICKS 3000000
 #define MAX_CHUNK 256 /* operations of each CPU */
@@ -42,8 +43,8 @@
 static struct {
 	void (*loop)(struct bench_walk *w);
 	struct bench_walk *walk;
-	unsigned ncpus; /* that work */
-	bool keep;      /* for who watches: not while we get ready */
+	unsigned workers, stride;
+	bool keep; /* for who watches: not while we get ready */
 } job;
 
 struct sample {
@@ -74,9 +75,9 @@ sample_end(struct sample *s)
 }
 
 static void
-work(unsigned cpu)
+work(unsigned worker)
 {
-	job.loop(&job.walk[cpu]);
+	job.loop(&job.walk[worker]);
 }
 
 /* `ops` operations on each CPU that works, added to `s`.  With others that
@@ -84,20 +85,20 @@ work(unsigned cpu)
 static void
 measure_chunk(uint32_t ops, bool spinning, struct sample *s)
 {
-	for (unsigned cpu = 0; cpu < job.ncpus; cpu++)
-		job.walk[cpu].left = ops;
+	for (unsigned i = 0; i < job.workers; i++)
+		job.walk[i].left = ops;
 	if (spinning) {
 		sample_begin(s);
 		work(0);
 		sample_end(s);
 	} else {
-		team_muster(job.ncpus, work);
+		team_muster(job.workers, job.stride, work);
 		sample_begin(s);
 		team_work();
 		sample_end(s);
 		team_dismiss();
 	}
-	s->cost.ops += ops * job.ncpus;
+	s->cost.ops += ops * job.workers;
 }
 
 /* How a measurement is cut. */
@@ -143,7 +144,7 @@ make_plan(const struct bench *b, bool spinning)
 	job.loop = b->loop;
 	measure_chunk(TRIAL, spinning, &s);
 	per_op = (uint32_t)div64(s.cost.ticks, TRIAL, NULL) + 1;
-	plan.ops = MIN(MAX(CHUNK_TICKS / per_op, 1), MAX_CHUNK);
+	plan.ops = MIN(MAX(CHUNK_TICKS / job.workers / per_op, 1), MAX_CHUNK);
 	total = MIN(total, MAX(MAX_TICKS / per_op * rare, 1));
 	plan.chunks = (total + plan.ops - 1) / plan.ops;
 	return (plan);
@@ -238,11 +239,12 @@ cost_measure(const struct bench *b, struct bench_walk *walk, unsigned ncpus)
 
 	job.walk = walk;
 	job.keep = true;
-	job.ncpus = b->others == OTHERS_WORK ? ncpus : 1;
-	for (unsigned cpu = 0; cpu < job.ncpus; cpu++)
-		walk[cpu].turns = job.ncpus > 1;
+	job.workers = bench_workers(b, ncpus);
+	job.stride = bench_stride(b);
+	for (unsigned i = 0; i < job.workers; i++)
+		walk[i].turns = job.workers > 1;
 	if (b->once == 0)
-		team_go_round(b, walk, job.ncpus);
+		team_go_round(b, walk, job.workers);
 	if (b->once != 0) {
 		full = measure_once(b->loop, b->once);
 	} else if (b->others == OTHERS_SPIN) {

@@ -38,20 +38,20 @@ static struct {
 } __aligned(CACHE_LINE_BYTES) member[MAXCPU];
 
 static void
-batch(unsigned cpu, uint32_t ops)
+batch(unsigned worker, uint32_t ops)
 {
-	job.walk[cpu].left = ops;
-	job.loop(&job.walk[cpu]);
-	member[cpu].ops += ops;
+	job.walk[worker].left = ops;
+	job.loop(&job.walk[worker]);
+	member[worker].ops += ops;
 }
 
 static void
-work(unsigned cpu)
+work(unsigned worker)
 {
-	member[cpu].ops = 0;
-	if (cpu != 0) {
+	member[worker].ops = 0;
+	if (worker != 0) {
 		while (load_relaxed(&job.over) == 0)
-			batch(cpu, load_relaxed(&job.batch));
+			batch(worker, load_relaxed(&job.batch));
 		return;
 	}
 	job.since = clock_now();
@@ -71,7 +71,7 @@ void
 pace_measure(const struct bench *b, void (*loop)(struct bench_walk *w),
     struct bench_walk *walk, unsigned ncpus, struct pace *p)
 {
-	unsigned workers = b->others == OTHERS_WORK ? ncpus : 1;
+	unsigned workers = bench_workers(b, ncpus);
 	uint32_t waits = counter_read(CTR_lock_waits), ops = 0;
 	uint32_t counted =
 	    b->counted != COUNTED_NOT ? counter_read(b->counted) : 0;
@@ -88,13 +88,13 @@ pace_measure(const struct bench *b, void (*loop)(struct bench_walk *w),
 		team_spin(ncpus);
 		work(0);
 	} else {
-		team_muster(workers, work);
+		team_muster(workers, bench_stride(b), work);
 		team_work();
 	}
 	team_dismiss();
-	for (unsigned cpu = 0; cpu < workers; cpu++) {
-		walk[cpu].turns = 0;
-		ops += member[cpu].ops;
+	for (unsigned i = 0; i < workers; i++) {
+		walk[i].turns = 0;
+		ops += member[i].ops;
 	}
 	p->ps[p->n++] = div64(job.span * 1000 * workers, ops, NULL);
 	p->ops += ops;

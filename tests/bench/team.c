@@ -15,8 +15,9 @@ _Static_assert(TEAM_MAX == CREW_MAX, "a team is a crew");
 
 static struct crew crew;
 static struct {
-	void (*work)(unsigned cpu);
-	unsigned members;             /* without CPU 0 */
+	void (*work)(unsigned worker);
+	unsigned members; /* without CPU 0 */
+	unsigned stride;
 	_Atomic uint32_t ready, done; /* members */
 	_Atomic uint32_t go, end;     /* 1: what members wait for */
 } team;
@@ -26,10 +27,10 @@ static struct {
 } __aligned(CACHE_LINE_BYTES) spinner[MAXCPU];
 
 static void
-work(unsigned cpu)
+work(unsigned worker)
 {
 	bench_work_begin();
-	team.work(cpu);
+	team.work(worker);
 	bench_work_end();
 }
 
@@ -38,7 +39,7 @@ work_once(void *arg __unused)
 {
 	atomic_fetch_add(&team.ready, 1);
 	SPIN_UNTIL(load_acquire(&team.go) != 0);
-	work(curcpu_id());
+	work(curcpu_id() / team.stride);
 	atomic_fetch_add(&team.done, 1);
 	/* Ending a thread is not to be measured. */
 	SPIN_UNTIL(load_acquire(&team.end) != 0);
@@ -59,32 +60,34 @@ spin(void *arg __unused)
 }
 
 static void
-assemble(unsigned ncpus, void (*member)(void *arg))
+assemble(unsigned workers, unsigned stride, void (*member)(void *arg))
 {
 	ASSERT(crew.n == 0, "a team of %u has not been dismissed", crew.n);
-	ASSERT(ncpus >= 1 && ncpus <= MIN(TEAM_MAX, cpu_count()),
-	    "a team of %u on %u CPUs", ncpus, cpu_count());
-	team.members = ncpus - 1;
+	ASSERT(workers >= 1 && workers <= TEAM_MAX &&
+		(workers - 1) * stride < cpu_count(),
+	    "a team of %u, %u CPUs apart, on %u", workers, stride, cpu_count());
+	team.members = workers - 1;
+	team.stride = stride;
 	atomic_store(&team.ready, 0);
 	atomic_store(&team.done, 0);
 	atomic_store(&team.go, 0);
 	atomic_store(&team.end, 0);
-	for (unsigned cpu = 1; cpu < ncpus; cpu++)
-		crew_add_on(&crew, cpu, member, NULL);
+	for (unsigned worker = 1; worker < workers; worker++)
+		crew_add_on(&crew, worker * stride, member, NULL);
 	SPIN_UNTIL(load_acquire(&team.ready) == team.members);
 }
 
 void
-team_muster(unsigned ncpus, void (*fn)(unsigned cpu))
+team_muster(unsigned workers, unsigned stride, void (*fn)(unsigned worker))
 {
 	team.work = fn;
-	assemble(ncpus, work_once);
+	assemble(workers, stride, work_once);
 }
 
 void
 team_spin(unsigned ncpus)
 {
-	assemble(ncpus, spin);
+	assemble(ncpus, 1, spin);
 }
 
 void
@@ -118,20 +121,20 @@ static struct {
 } round;
 
 static void
-go_round(unsigned cpu)
+go_round(unsigned worker)
 {
-	struct bench_walk *w = &round.walk[cpu];
+	struct bench_walk *w = &round.walk[worker];
 
 	w->left = (uint32_t)(w->end - w->first);
 	round.b->loop(w);
 }
 
 void
-team_go_round(const struct bench *b, struct bench_walk *walk, unsigned ncpus)
+team_go_round(const struct bench *b, struct bench_walk *walk, unsigned workers)
 {
 	round.b = b;
 	round.walk = walk;
-	team_muster(ncpus, go_round);
+	team_muster(workers, bench_stride(b), go_round);
 	team_work();
 	team_dismiss();
 }

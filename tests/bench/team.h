@@ -7,19 +7,23 @@
 
 #include "tests/bench/bench.h"
 
-/* Have CPUs 1 to ncpus - 1 stand ready for work(cpu).  ncpus is at most
- * TEAM_MAX; 1 is no member at all. */
+/*
+ * Have workers stand ready for work(worker).
+ *   workers: how many, this CPU, number 0, among them: at most TEAM_MAX.
+ *   stride: worker n is on CPU n * stride.
+ */
 #define TEAM_MAX 64
-void team_muster(unsigned ncpus, void (*work)(unsigned cpu));
+void
+team_muster(unsigned workers, unsigned stride, void (*work)(unsigned worker));
 
 /* Work on all at once, this CPU among them, until the last is done. */
 void team_work(void);
 
-/* The same for this: each CPU goes once round its walk. */
+/* The same for this: each worker goes once round its walk. */
 void
-team_go_round(const struct bench *b, struct bench_walk *walk, unsigned ncpus);
+team_go_round(const struct bench *b, struct bench_walk *walk, unsigned workers);
 
-/* Have the same CPUs spin instead, interrupts enabled. */
+/* Have CPUs 1 to ncpus - 1 spin instead, interrupts enabled. */
 void team_spin(unsigned ncpus);
 
 /* How often those have gone round their loop, all together.  Each time costs
