@@ -214,8 +214,12 @@ $(B)/bench/plugin.so: scripts/bench_plugin.c Makefile
 	@$(HOSTCC) -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden \
 	    -o $@ $< -ldl || { rm -f $@; echo "$@ was not built"; }
 
-.PHONY: bench
-bench: all tools-run $(B)/bench/plugin.so
+# Without gnuplot there are no plots, but all the rest.
+.PHONY: bench tools-plots
+tools-plots: tools-build
+	@scripts/setup.sh ensure plots || echo "There will be no plots."
+
+bench: all tools-run tools-plots $(B)/bench/plugin.so
 	@scripts/bench.py --kernel $(KERNEL) --out $(B)/bench \
 	    --plugin $(B)/bench/plugin.so \
 	    $(if $(BENCH),--bench $(call q,$(BENCH))) \
@@ -240,6 +244,7 @@ help:
 # |make test-all  the slower machines, too
 # |make bench     what an sf_buf costs: instructions, events, time, scaling
 # |                 BENCH='*miss*'  some cases   ENGINE='sf_buf,classic'  some engines
+# |                 and build/bench/report.html, to read and to show
 # |make run-iso   the same tour from a GRUB ISO;  make iso  makes one
 # |make gdb       QEMU and gdb together
 # |make check     layering, format, static analysis

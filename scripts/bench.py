@@ -29,6 +29,8 @@ import time
 from bench_cases import BenchError
 from bench_machine import (Machine, NothingMatched, Symbols, plan,
                            plugin_args)
+from bench_ratios import ratio_lines
+from bench_report import write_report
 from bench_tables import (engine_lines, event_lines, instruction_lines,
                           rows, scaling_lines, shared_line_lines, summary_lines,
                           time_lines, write_results)
@@ -252,6 +254,7 @@ def main(argv=None):
             print("no new results", file=sys.stderr)
             return 1
         write_results(args.out, table)
+        report_lines = write_report(args.out, table)
     except SetupError as error:
         print(f"scripts/bench.py: {error}", file=sys.stderr)
         return 2
@@ -262,6 +265,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 130
     report(args, results)
+    print("", *ratio_lines(table), "", *report_lines, sep="\n")
     return status
 
 

@@ -10,7 +10,7 @@
 # until there is something to install.
 set -u
 
-all_groups="build run iso check host32 clang debug"
+all_groups="build run iso check host32 clang debug plots"
 compiler=${CC:-gcc}
 compiler=${compiler%% *}
 grub_modules=/usr/lib/grub/i386-pc
@@ -42,6 +42,7 @@ things() {
     host32) say "cc-m32" ;;
     clang) say "clang" ;;
     debug) say "gdb" ;;
+    plots) say "gnuplot" ;;
     *) return 1 ;;
     esac
 }
@@ -65,6 +66,7 @@ purpose() {
     cc-m32) say "host tests in 32 bits (32-bit C library)" ;;
     clang) say "the other compiler, make CC=clang" ;;
     gdb) say "make gdb" ;;
+    gnuplot) say "make bench: the plots of its report" ;;
     esac
 }
 
@@ -144,6 +146,8 @@ package() {
     pacman:cc-m32) say "lib32-glibc lib32-gcc-libs" ;;
     brew:cc-m32) ;;
     brew:clang) say llvm ;;
+    apt:gnuplot) say gnuplot-nox ;;
+    dnf:gnuplot) say gnuplot-minimal ;;
     *) say "$2" ;;
     esac
 }
