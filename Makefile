@@ -225,6 +225,12 @@ bench: all tools-run tools-plots $(B)/bench/plugin.so
 	    $(if $(BENCH),--bench $(call q,$(BENCH))) \
 	    $(if $(ENGINE),--engine $(call q,$(ENGINE)))
 
+.PHONY: bench-compare
+bench-compare:
+	@scripts/bench_compare.py $(if $(BENCH),--bench $(call q,$(BENCH))) \
+	    $(if $(OLD),$(call q,$(OLD)) \
+	    $(if $(NEW),$(call q,$(NEW)),$(B)/bench/results.json))
+
 # ------------------------------------------------------------------------- rest
 
 .PHONY: clean help
@@ -245,6 +251,8 @@ help:
 # |make bench     what an sf_buf costs: instructions, events, time, scaling
 # |                 BENCH='*miss*'  some cases   ENGINE='sf_buf,classic'  some engines
 # |                 and build/bench/report.html, to read and to show
+# |make bench-compare OLD=results.json  what became worse since that run
+# |                 NEW=build/bench/results.json  BENCH='*miss*'
 # |make run-iso   the same tour from a GRUB ISO;  make iso  makes one
 # |make gdb       QEMU and gdb together
 # |make check     layering, format, static analysis
