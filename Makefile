@@ -225,11 +225,15 @@ bench: all tools-run tools-plots $(B)/bench/plugin.so
 	    $(if $(BENCH),--bench $(call q,$(BENCH))) \
 	    $(if $(ENGINE),--engine $(call q,$(ENGINE)))
 
-.PHONY: bench-compare
+.PHONY: bench-compare bench-docs
 bench-compare:
 	@scripts/bench_compare.py $(if $(BENCH),--bench $(call q,$(BENCH))) \
 	    $(if $(OLD),$(call q,$(OLD)) \
 	    $(if $(NEW),$(call q,$(NEW)),$(B)/bench/results.json))
+
+# README and docs/plots show the last run.
+bench-docs:
+	@scripts/bench_docs.py --out $(B)/bench
 
 # ------------------------------------------------------------------------- rest
 

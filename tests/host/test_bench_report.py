@@ -20,6 +20,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 import bench_answer  # noqa: E402
 import bench_charts  # noqa: E402
+import bench_docs  # noqa: E402
 import bench_page  # noqa: E402
 import bench_plots  # noqa: E402
 import bench_ratios  # noqa: E402
@@ -584,6 +585,75 @@ class Files(Tool):
         self.assertEqual(done.returncode, 2)
         self.assertIn("cannot read", done.stderr)
         self.assertNotIn("Traceback", done.stderr)
+
+
+class Readme(Tool):
+    TEXT = f"before\n{bench_docs.BEGIN}\nold\n{bench_docs.END}\nafter\n"
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.out / "root"
+        self.root.mkdir()
+        self.readme = self.root / "README.md"
+        self.readme.write_text(self.TEXT, encoding="utf-8")
+        self.save(whole_run())
+        (self.out / "plots").mkdir()
+        for name in bench_docs.PLOTS:
+            (self.out / "plots" / f"{name}.svg").write_text(
+                name, encoding="utf-8")
+
+    def refresh(self):
+        return self.run_tool("bench_docs.py", "--root", str(self.root))
+
+    def test_the_table_and_the_plots_are_those_of_the_run(self):
+        self.assertEqual(self.refresh().returncode, 0)
+        text = self.readme.read_text(encoding="utf-8")
+        self.assertTrue(text.startswith("before\n"))
+        self.assertTrue(text.endswith(f"{bench_docs.END}\nafter\n"))
+        self.assertNotIn("old", text)
+        self.assertIn("| found mapped | 100 | 1,000 ", text)
+        self.assertIn("| rounds of interrupts for that | 1/5,000 | 1 |",
+                      text)
+        for name in bench_docs.PLOTS:
+            self.assertIn(f"(docs/plots/{name}.svg)", text)
+            self.assertEqual((self.root / "docs/plots" / f"{name}.svg")
+                             .read_text(encoding="utf-8"), name)
+
+    def test_twice_is_the_same_as_once(self):
+        self.refresh()
+        once = self.readme.read_text(encoding="utf-8")
+        self.refresh()
+        self.assertEqual(self.readme.read_text(encoding="utf-8"), once)
+
+    def refused(self, phrase):
+        done = self.refresh()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(phrase, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertEqual(self.readme.read_text(encoding="utf-8"), self.TEXT)
+        self.assertFalse((self.root / "docs").exists())
+
+    def test_a_plot_that_is_missing_changes_nothing(self):
+        (self.out / "plots" / "set.svg").unlink()
+        self.refused("set.svg")
+
+    def test_results_of_one_engine_change_nothing(self):
+        self.save([row()])
+        self.refused("one engine alone")
+
+    def test_results_without_a_plots_figures_change_nothing(self):
+        self.save([r for r in whole_run()
+                   if not r["bench"].startswith("set.")])
+        self.refused("no figures for 'set'")
+
+    def test_a_readme_without_marks_is_left_alone(self):
+        self.TEXT = "nothing\n"
+        self.readme.write_text(self.TEXT, encoding="utf-8")
+        self.refused("has no line")
+
+    def test_the_projects_own_readme_has_the_marks(self):
+        text = (SCRIPTS.parent / "README.md").read_text(encoding="utf-8")
+        self.assertIn("new", bench_docs.replace(text, ["new"]))
 
 
 if __name__ == "__main__":
