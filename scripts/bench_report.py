@@ -19,12 +19,12 @@ import sys
 import bench_answer
 import bench_page as page
 from bench_charts import charts, has_data
-from bench_goals import bars
+from bench_goals import SCALING_CASE, bars
 from bench_plots import draw
 from bench_ratios import (NO_REASON, SLOWER_FROM, compared, ratios, slower,
                           slower_words)
 from bench_results import OURS, BadResults, Results, cpu_words, load
-from bench_tables import Judge, number
+from bench_tables import Judge, number, scaling_verdicts
 from bench_words import engine, in_order, workload
 
 TITLE = "What a temporary mapping costs"
@@ -117,7 +117,23 @@ def _goals(results):
     if met:
         parts.append(page.tag("details", page.text("summary", "Met"),
                               _goal_table(found[False], "Met:")))
-    return "".join(parts)
+    return "".join([*parts, _scaling(results)])
+
+
+def _scaling(results):
+    cases = [case for case in results.cases("mttcg")
+             if case.name == SCALING_CASE and "throughput" in case.figures]
+    verdicts = scaling_verdicts(cases)
+    if not verdicts:
+        return ""
+    return page.text("p", "By the clock, on a host with at least two CPUs "
+                     "that do nothing else:") + page.tag("ul", *(
+        page.tag("li", page.text("span", "met" if ratio >= bar else "missed",
+                                 class_="met" if ratio >= bar else "missed"),
+                 page.escape(f": {cpu_words(cpus)} do {ratio:.2f} times as "
+                             f"many hits a second as {base}; the bar is "
+                             f"{bar:g}"))
+        for cpus, ratio, bar, base in verdicts))
 
 
 def _goal_table(found, about):

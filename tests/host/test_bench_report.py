@@ -424,6 +424,15 @@ class Html(unittest.TestCase):
         self.assertIn("at most 98", words)      # shared_miss: 100
         self.assertIn("100 on 4 CPUs", words)
 
+    def test_scaling_is_judged_by_the_clock(self):
+        words = self.page([row("sf_buf.shared_hit_all", value=value,
+                               cpus=cpus, metric="throughput", mode="mttcg")
+                           for cpus, value in ((1, 10), (2, 19), (16, 10))]
+                          ).words
+        self.assertIn("met: 2 CPUs do 1.90 times as many hits a second as 1; "
+                      "the bar is 1.8", words)
+        self.assertIn("missed: 16 CPUs do 0.53 times", words)
+
     def test_what_is_slower_is_listed_reason_or_not(self):
         words = self.page(
             rows("x.y", {"sf_buf": 9, "classic": 1})
