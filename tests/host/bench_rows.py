@@ -14,6 +14,8 @@ def rows(bench, values, **same):
 
 
 MISS = "sf_buf.shared_miss_busy"
+CHARTS = ("miss", "rounds", "hits", "set", "scaling", "pipe", "md_random",
+          "md_seq", "sendfile")
 ENGINES = ("sf_buf", "classic", "pkmap", "local", "naive")
 
 
@@ -44,3 +46,9 @@ def whole_run():
         out += rows("sf_buf.shared_hit_all", every, cpus=cpus,
                     metric="throughput", mode="mttcg")
     return out
+
+
+def without(made_up, **fields):
+    """Rows but for those whose fields have all these values."""
+    return [r for r in made_up
+            if any(r[name] != value for name, value in fields.items())]
