@@ -16,7 +16,6 @@ results cannot be used.
 import argparse
 import dataclasses
 import fnmatch
-import math
 import sys
 
 from bench_ratios import times

@@ -10,12 +10,12 @@ from bench_words import ENGINES, OTHER
 STYLE = """
 :root {
   color-scheme: light dark;
-  --ground: #ffffff; --raised: #f5f6f7; --ink: #222222; --soft: #5a5f66;
+  --ground: #ffffff; --ink: #222222; --soft: #5a5f66;
   --faint: #d8d8d8; --good: #006b4f; --bad: #a83c00; %(light)s
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
-    --ground: #16181b; --raised: #202327; --ink: #e6e6e6; --soft: #a9afb7;
+    --ground: #16181b; --ink: #e6e6e6; --soft: #a9afb7;
     --faint: #3c4147; --good: #4fd1a5; --bad: #ff9d5c; %(dark)s
   }
 }
@@ -65,10 +65,13 @@ dt { font-weight: bold; } dd { margin: 0 0 .5rem 1rem; }
 details { border-bottom: 1px solid var(--faint); padding: .3rem 0; }
 summary { cursor: pointer; padding: .2rem 0; }
 code { font-size: .95em; }
-@media (min-width: 50rem) { tbody th { max-width: none; } }
+@media (min-width: 40rem) {
+  tbody th { min-width: 12rem; max-width: none; }
+}
 @media print {
   body { max-width: none; font-size: 10pt; }
   .box { overflow: visible; }
+  .plots { grid-template-columns: 1fr 1fr; }
   tbody th { position: static; }
   h2, h3 { break-after: avoid; }
 }
