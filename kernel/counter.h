@@ -31,6 +31,7 @@
 	X(page_allocs, "page frames allocated")                              \
 	X(page_frees, "page frames freed")                                   \
 	X(lock_waits, "times that a spinlock or mutex was not free")         \
+	X(engine_locks, "locks that engines of benchmarks have taken")       \
 	X(ctx_switches, "context switches")                                  \
 	X(sched_steals, "threads taken from another CPU's queue")            \
 	X(timer_intrs, "timer interrupts")                                   \

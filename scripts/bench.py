@@ -24,13 +24,11 @@ import os
 import re
 import signal
 import sys
-import time
 
-from bench_cases import BenchError
-from bench_machine import (Machine, NothingMatched, Symbols, plan,
-                           plugin_args)
+from bench_machine import Symbols, plugin_args
 from bench_ratios import ratio_lines
 from bench_report import write_report
+from bench_run import Run, usable_cpus
 from bench_tables import (engine_lines, event_lines, instruction_lines,
                           rows, scaling_lines, shared_line_lines, summary_lines,
                           time_lines, write_results)
@@ -38,50 +36,6 @@ from qemu import MAX_CPUS, QEMU, SetupError, find_qemu
 
 CPU_COUNTS = (1, 2, 4, 8, 16)
 MODES = ("icount", "mttcg")
-
-
-class Progress:
-    """How far the whole is: a live line on a terminal, else one a machine."""
-
-    def __init__(self, passes):
-        self.passes = passes
-        self.start = time.monotonic()
-        self.live = sys.stdout.isatty()
-        self.count = 0          # passes that are over
-
-    def done(self, machine):
-        """Return the part of the work that is done, 0 to 1."""
-        done = sum(which.weight for which in self.passes[:self.count])
-        if machine.planned:
-            done += (machine.which.weight * len(machine.cases)
-                     / machine.planned)
-        return done / sum(which.weight for which in self.passes)
-
-    def left(self, machine):
-        """Return the seconds that are left, as far as one can tell."""
-        done = self.done(machine)
-        elapsed = time.monotonic() - self.start
-        return elapsed * (1 - done) / done if done else 0
-
-    def show(self, machine):
-        if self.live:
-            print(f"\r\x1b[K{self.done(machine):4.0%}  "
-                  f"{machine.which.words}: {machine.cases[-1].name}, "
-                  f"about {self.left(machine):.0f} s left",
-                  end="", flush=True)
-
-    def finished(self, machine):
-        self.clear()
-        print(f"{machine.which.words}: {len(machine.cases)} cases, "
-              f"{time.monotonic() - self.start:.0f} s since the start, "
-              f"about {self.left(machine):.0f} s left", flush=True)
-
-    def over(self):
-        self.count += 1
-
-    def clear(self):
-        if self.live:
-            print("\r\x1b[K", end="", flush=True)
 
 
 # ---- arguments
@@ -155,65 +109,6 @@ def prepare(args):
             args.plugin, args.qemu_path, args.symbols)
 
 
-# ---- running
-
-class Results:
-    """All that the machines delivered."""
-
-    def __init__(self):
-        self.costs, self.times, self.scaling = [], [], []
-        self.ran = False
-
-    def add(self, machine):
-        what = machine.which.what
-        self.ran = self.ran or bool(machine.cases)
-        if what == "cost":
-            self.costs += machine.cases
-        elif what == "time":
-            self.times += machine.cases
-        else:
-            self.scaling += machine.cases
-
-
-def run(args):
-    """Run all machines; return the results and the exit status."""
-    passes = plan(args.bench, args.cpus, args.modes, args.engine)
-    progress = Progress(passes)
-    results, status, known = Results(), 0, ""
-    for which in passes:
-        # A name with a number of buffers is none of a usual machine's.
-        if known and which.globs == args.bench:
-            progress.over()
-            continue
-        machine = Machine(args, which, progress.show)
-        try:
-            machine.run()
-            progress.finished(machine)
-        except NothingMatched as error:
-            known = str(error)
-        except BenchError as error:
-            progress.clear()
-            print(f"scripts/bench.py: {error}", file=sys.stderr)
-            status = 1
-        except KeyboardInterrupt:
-            progress.clear()
-            print("interrupted: QEMU was stopped; there are no new results")
-            raise
-        progress.over()
-        results.add(machine)
-    if known and not results.ran:
-        raise SetupError(f"no benchmark of that name; there are {known}")
-    return results, status
-
-
-def usable_cpus():
-    """Return how many CPUs of the host this program may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:      # not on every system
-        return os.cpu_count() or 1
-
-
 def report(args, results):
     """Print the tables."""
     host_cpus = usable_cpus()
@@ -248,7 +143,7 @@ def main(argv=None):
         signal.signal(number, interrupt)
     try:
         prepare(args)
-        results, status = run(args)
+        results, status = Run(args).run()
         table = rows(results.costs + results.times, results.scaling)
         if not table:
             print("no new results", file=sys.stderr)

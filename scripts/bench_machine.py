@@ -76,8 +76,8 @@ class Pass:
             return 50
         share = 1 if self.window == WINDOW else 0.1
         if self.mode == "icount":
-            return 1 + share * (5 + 4 * self.cpus)
-        return 1 + share * (20 + 20 * min(self.cpus, 4))
+            return 3 + share * (25 + 7 * self.cpus)
+        return 1 + share * (20 + 10 * self.cpus)
 
 
 def matching(names, globs, window=WINDOW):
@@ -123,7 +123,7 @@ def plan(globs, counts, modes, engines="*"):
 MARKS = {"mark_begin": "bench_mark_begin", "mark_end": "bench_mark_end",
          "mark_keep": "bench_mark_keep", "mark_report": "bench_mark_report",
          "work_begin": "bench_work_begin", "work_end": "bench_work_end"}
-LOCKS = ("spin_lock", "spin_trylock", "mutex_lock", "mutex_trylock")
+LOCKS = ("spin_lock", "spin_trylock", "mtx_lock", "mtx_trylock")
 
 
 class Symbols:
@@ -207,6 +207,7 @@ class Machine:
         self.cases: list[Case] = []
         self._known = []
         self._counted = Counted()
+        self._process = None
         self.log = os.path.join(args.out, which.log_name)
         self._command = self._make_command(args)
         self._on_case = on_case
@@ -232,6 +233,7 @@ class Machine:
                 self._command, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0,
                 start_new_session=True)
+            self._process = process
             try:
                 self._relay(process.stdout, log)
                 code = process.wait(timeout=10)
@@ -243,6 +245,11 @@ class Machine:
                 process.wait()
                 process.stdout.close()
         self._judge(code)
+
+    def stop(self):
+        """End it, from another thread; run() then fails."""
+        if self._process is not None:
+            self._process.kill()
 
     def _relay(self, output, log):
         while True:

@@ -6,7 +6,7 @@
  *	    with memory, which lock without one
  *	calls of the functions that take a lock
  *	cache lines that two or more CPUs wrote while they were at work, by
- *	    physical address
+ *	    physical address, other than by copying and filling (rep)
  *
  *	-plugin bench.so,mark_begin=ADDRESS,...,lock=ADDRESS,...
  *
@@ -325,6 +325,19 @@ is_locked(const uint8_t *code, size_t n)
 	return (i + 1 < n && (code[i] & ~1) == 0x86 && code[i + 1] >> 6 != 3);
 }
 
+/* A string instruction that is repeated: f2 and f3 have other uses only before
+ * instructions of two bytes. */
+static bool
+is_repeated(const uint8_t *code, size_t n)
+{
+	bool rep = false;
+	size_t i = 0;
+
+	for (; i < n && is_prefix(code[i]); i++)
+		rep |= code[i] == 0xf2 || code[i] == 0xf3;
+	return (rep && i < n && code[i] != 0x0f);
+}
+
 static void
 instrument(struct qemu_plugin_insn *insn)
 {
@@ -332,16 +345,19 @@ instrument(struct qemu_plugin_insn *insn)
 	size_t size = qemu_plugin_insn_size(insn);
 	uint8_t copy[16] = {0};
 	uintptr_t data = qemu_plugin_insn_data(insn, copy, sizeof(copy));
+	const uint8_t *code = data_is_copied ? copy : (const uint8_t *)data;
 
 	for (unsigned i = 0; i < nplaces; i++)
 		if (place[i].address == pc)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark,
 			    CB_NO_REGS, (void *)(uintptr_t)place[i].mark);
-	if (is_locked(data_is_copied ? copy : (const uint8_t *)data, size))
+	if (is_locked(code, size))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, at_locked,
 		    CB_NO_REGS, NULL);
-	qemu_plugin_register_vcpu_mem_cb(insn, at_store, CB_NO_REGS, MEM_W,
-	    (void *)(uintptr_t)pc);
+	/* Copies and fills of data are not looked at, and are most stores. */
+	if (!is_repeated(code, size))
+		qemu_plugin_register_vcpu_mem_cb(insn, at_store, CB_NO_REGS,
+		    MEM_W, (void *)(uintptr_t)pc);
 }
 
 static void

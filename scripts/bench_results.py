@@ -3,9 +3,7 @@
 import json
 import math
 
-from bench_cases import Case
-
-OURS = "sf_buf"
+from bench_cases import OURS, Case
 
 # In rows: which field has which type. docs/bench.md says what they mean.
 FIELDS = {"bench": str, "engine": str, "cpus": int, "mode": str,

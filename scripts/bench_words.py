@@ -127,8 +127,20 @@ class Reason:
 REASONS = (
     Reason("sf_buf.shared_miss_scarce*",
            "With one idle buffer there is nothing to share the cleaning "
-           "with: each miss pays for a sweep of its own. On one CPU no "
-           "interrupt is saved by it.", most_cpus=1),
+           "with: each miss makes a sweep and a round of its own, as "
+           "classic's do, and besides it keeps the order in which requests "
+           "came. The other CPUs idle here; where they are busy the round "
+           "decides, which both need."),
+    Reason("mix.shortage",
+           "A buffer that becomes free is handed to the request that has "
+           "waited longest, after a search for its page; classic wakes one "
+           "thread, which takes the buffer only if nobody has come by. The "
+           "more CPUs have to be told of each mapping, the less that "
+           "matters."),
+    Reason("pipe.[14]k",
+           "Writes of less than 8 KiB are copied through the pipe's ring, "
+           "and nothing is mapped: the engines make no difference. What "
+           "differs is how often writers and readers of many CPUs meet."),
 )
 
 

@@ -56,6 +56,7 @@ print_cost(const struct bench *b, const struct cost *c)
 	    {"reloads_remote", CTR_tlb_remote_reloads},
 	    {"pte_writes", CTR_pte_writes},
 	    {"sweeps", CTR_sf_sweeps},
+	    {"engine_locks", CTR_engine_locks},
 	    {"contended", CTR_lock_waits},
 	    {"switches", CTR_ctx_switches},
 	};

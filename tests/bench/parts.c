@@ -38,7 +38,7 @@ page_loop(struct bench_walk *w)
 }
 
 static void
-run_loop(struct bench_walk *w)
+contig_loop(struct bench_walk *w)
 {
 	for (; bench_next(w) != NULL; bench_turn(w)) {
 		struct vm_page *m =
@@ -113,7 +113,7 @@ PART(page, alloc_free, .setup = nothing, .loop = page_loop);
 PART(page, alloc_free_all, .setup = nothing, .loop = page_loop,
     .others = OTHERS_WORK);
 PART(page, batch_of_256, .setup = nothing, .loop = batch_loop);
-PART(page, run_of_16, .setup = nothing, .loop = run_loop);
+PART(page, contig_16, .setup = nothing, .loop = contig_loop);
 PART(tlb, round_idle, .setup = take_address, .teardown = return_address,
     .loop = round_loop);
 PART(tlb, round_busy, .setup = take_address, .teardown = return_address,

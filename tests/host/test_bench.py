@@ -3,7 +3,9 @@
 
 A fake QEMU, a few lines of shell, prints what a kernel would.
 """
+import contextlib
 import csv
+import io
 import json
 import os
 import pathlib
@@ -20,13 +22,14 @@ import bench  # noqa: E402
 import bench_cases  # noqa: E402
 import bench_goals  # noqa: E402
 import bench_machine  # noqa: E402
+import bench_run  # noqa: E402
 import bench_tables  # noqa: E402
 
 FIELDS = {"engine": "sf_buf", "cpus": 1, "ops": 4096, "instructions": 413696,
           "hits": 0, "misses": 4096, "waits": 0, "rounds": 4, "ipis": 12,
           "invlpg": 4096, "invlpg_remote": 0, "cr3_reloads": 16,
           "reloads_remote": 12, "pte_writes": 4096, "sweeps": 4,
-          "contended": 0, "switches": 0, "counted": 4096, "spoiled": 0}
+          "engine_locks": 0, "contended": 0, "switches": 0, "counted": 4096, "spoiled": 0}
 TIMES = {"engine": "sf_buf", "cpus": 2, "ops": 40960, "counted": 40960,
          "contended": 4096, "ps": 60000, "least_ps": 50000, "most_ps": 80000, "empty_ps": 10000}
 
@@ -230,16 +233,19 @@ class Passes(unittest.TestCase):
 class Progress(unittest.TestCase):
     def test_it_ends_with_nothing_left(self):
         passes = bench_machine.plan("*", [1, 2], bench.MODES)
-        progress = bench.Progress(passes)
+        progress = bench_run.Progress(passes, at_once=2)
         machine = bench_machine.Machine.__new__(bench_machine.Machine)
         before = -1
-        for which in passes:
-            machine.which, machine.planned = which, 2
-            for machine.cases in ([], [0], [0, 0]):
-                self.assertGreaterEqual(progress.done(machine), before)
-                before = progress.done(machine)
-            progress.over()
+        with contextlib.redirect_stdout(io.StringIO()):
+            for which in passes:
+                machine.which, machine.planned = which, 2
+                for machine.cases in ([case()], [case()] * 2):
+                    progress.show(machine)
+                    self.assertGreaterEqual(progress.done(), before)
+                    before = progress.done()
+                progress.over(machine)
         self.assertAlmostEqual(before, 1.0)
+        self.assertAlmostEqual(progress.done(), 1.0)
 
 
 class Results(unittest.TestCase):

@@ -1,9 +1,9 @@
 /*
  * A lock for the engines that need one: as cheap as FreeBSD's mutexes and
  * Linux's spinlocks are where nobody else holds it, that is, a locked operation
- * to take it and a store to release it, inlined.  The kernel's own locks also
- * check ranks and hold off interrupts, which would be counted against the
- * engine.
+ * to take it and a store to release it, inlined; and one instruction to count it.
+ * The kernel's own locks also check ranks and hold off interrupts, which would
+ * be held against the engine.
  *
  * For threads only.  The holder may be preempted, so who waits lets other
  * threads of its CPU run.
@@ -24,6 +24,7 @@ void engine_lock_wait(struct engine_lock *l) __regargs;
 static inline void
 engine_lock(struct engine_lock *l)
 {
+	counter_inc(CTR_engine_locks);
 	if (__predict_false(!ATOMIC_CAS(&l->owner, NULL, curthread)))
 		engine_lock_wait(l);
 }

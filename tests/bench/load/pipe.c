@@ -137,13 +137,13 @@ teardown(void)
 	engine_stop();
 }
 
-#define PIPE(name, bytes)                                             \
-	static void loop_##name(struct bench_walk *w)                 \
-	{                                                             \
-		write_each(w, (bytes));                               \
-	}                                                             \
-	LOAD(pipe, write_##name, .loop = loop_##name, .setup = setup, \
-	    .teardown = teardown, .counted = COUNTED_NOT,             \
+#define PIPE(name, bytes)                                     \
+	static void loop_##name(struct bench_walk *w)         \
+	{                                                     \
+		write_each(w, (bytes));                       \
+	}                                                     \
+	LOAD(pipe, name, .loop = loop_##name, .setup = setup, \
+	    .teardown = teardown, .counted = COUNTED_NOT,     \
 	    .others = OTHERS_WORK, .stride = 2)
 
 PIPE(1, 1);
