@@ -1,6 +1,6 @@
 """The answer: in a few sentences, and in a table."""
 
-from bench_charts import MISS, figure
+from bench_charts import FLOOR, MISS, figure, times_words
 from bench_ratios import ratios, slower, times
 from bench_results import OURS, cpu_words, some_cpus
 from bench_words import engine, in_order
@@ -97,7 +97,7 @@ def _verdict(results):
 def table(results, rows=ROWS):
     """Return engines and rows: words, our value, {engine: value}."""
     engines = [name for name in in_order(results.engines)
-               if name in BASELINES]
+               if name in (*BASELINES, FLOOR)]
     found = []
     for words, bench, cpus, metric in rows:
         ours = results.value(bench, OURS, cpus, metric)
@@ -113,8 +113,7 @@ def ratio_words(theirs, ours):
     """Return how many times ours a figure is, or nothing where none is."""
     if not ours or not theirs:
         return ""
-    share = times(theirs, ours)
-    return f"{share:,.0f} ×" if share >= 9.95 else f"{share:.1f} ×"
+    return f"{times_words(times(theirs, ours))} ×"
 
 
 def cell(value):
@@ -124,6 +123,7 @@ def cell(value):
 def markdown(results, rows=ROWS[:7]):
     """Return the table as a README shows it; raise ValueError if empty."""
     engines, found = table(results, rows)
+    engines = [name for name in engines if name != FLOOR]
     if not found or not engines:
         raise ValueError("these results have no figures to show, or those "
                          "of one engine alone")

@@ -12,6 +12,7 @@ from bench_words import in_order
 
 MISS = "sf_buf.shared_miss_busy"
 HITS = "sf_buf.shared_hit_all"
+FLOOR = "direct"
 WINDOW = 1024
 
 
@@ -28,13 +29,13 @@ class Lines:
     where: str          # "On {} CPUs"; for tics[-1]
     series: dict
     mark: tuple = ()    # (x, words): a line across
-    values: dict = None     # what to speak of, if not of the series
+    linear: bool = False    # y starts at 0, however far the values reach
 
     @property
     def finding(self):
         """Return what came out for the largest x, in a sentence."""
-        values = {engine: dict(line) for engine, line
-                  in (self.values or self.series).items()}
+        values = {engine: dict(line)
+                  for engine, line in self.series.items()}
         shown = [(x, words) for x, words in self.x_tics
                  if any(x in line for line in values.values())]
         if not shown:
@@ -69,6 +70,13 @@ def figure(value):
     return f"{value:.3g}" if value > 0.1 else one_in(value)
 
 
+def times_words(share):
+    """Return how many times, with the digits that say something."""
+    if share >= 99.5:
+        return f"{share:,.0f}"
+    return f"{share:.3g}" if share < 2 else f"{share:.2g}"
+
+
 def against(where, values):
     """Return our value and the others', with how many times ours they are."""
     if OURS not in values:
@@ -81,8 +89,7 @@ def against(where, values):
         share = times(values[engine], ours)
         words.append(f"{engine} {figure(values[engine])}")
         if 0 < share < math.inf:
-            words[-1] += f" ({share:.2g} times)" if share < 99.5 \
-                else f" ({share:,.0f} times)"
+            words[-1] += f" ({times_words(share)} times)"
     return f"{where}: {', '.join(words)}."
 
 
@@ -94,18 +101,33 @@ def _by_cpus(results, bench, metric="instructions", mode="icount"):
                   for engine in in_order(results.engines)})
 
 
-def _by_size(results, sizes, metric="instructions"):
+def _by_size(results, sizes, value_of):
     """Return series over benches of several sizes, and on how many CPUs.
 
-    sizes: of (x, bench, what to divide by).
+    sizes: of (x, bench); value_of(bench, engine, cpus): a figure, or None.
     """
-    cpus = some_cpus(cpus for _, bench, _ in sizes
-                     for cpus in results.by_cpus(bench, OURS, metric))
+    cpus = some_cpus(cpus for _, bench in sizes
+                     for cpus in results.by_cpus(bench, OURS))
     return cpus, _some({
-        engine: [(x, value / per) for x, bench, per in sizes
-                 if (value := results.value(bench, engine, cpus, metric))
-                 is not None]
+        engine: [(x, value) for x, bench in sizes
+                 if (value := value_of(bench, engine, cpus)) is not None]
         for engine in in_order(results.engines)})
+
+
+def _mapping(results):
+    """Return a function: what mapping adds to a workload, in instructions.
+
+    That is what the same workload takes over the direct map, taken off: where
+    pages are copied, the copying hides what is asked for.
+    """
+    def value_of(bench, engine, cpus):
+        value = results.value(bench, engine, cpus)
+        floor = results.value(bench, FLOOR, cpus)
+        if value is None or floor is None or engine == FLOOR:
+            return None
+        return max(value - floor, 0)
+
+    return value_of
 
 
 def _some(series):
@@ -145,8 +167,8 @@ SET_TICS = ((1, "1"), (64, "64"), (1024, "1k"), (4096, "4k"), (16384, "16k"))
 
 
 def working_set(results):
-    cpus, series = _by_size(results, [(size, f"set.{size}", 1)
-                                      for size in SET_SIZES])
+    cpus, series = _by_size(results, [(size, f"set.{size}")
+                                      for size in SET_SIZES], results.value)
     return Lines(
         "set", "What if more pages are in use than fit?",
         "instructions for one mapping" + _on(cpus),
@@ -156,71 +178,71 @@ def working_set(results):
         series, mark=(WINDOW, "the window"))
 
 
-WRITES = (("1", 1), ("64", 64), ("1k", 1 << 10), ("4k", 1 << 12),
-          ("16k", 1 << 14), ("64k", 1 << 16), ("1m", 1 << 20))
-WRITE_TICS = ((1, "1"), (64, "64"), (1 << 10, "1 Ki"), (1 << 14, "16 Ki"),
-              (1 << 20, "1 Mi"))
+WRITES = (("1k", 1 << 10), ("4k", 1 << 12), ("16k", 1 << 14),
+          ("64k", 1 << 16), ("1m", 1 << 20))
+WRITE_TICS = ((1 << 10, "1 Ki"), (1 << 12, "4 Ki"), (1 << 14, "16 Ki"),
+              (1 << 16, "64 Ki"), (1 << 20, "1 Mi"))
 
 
 def pipe(results):
-    cpus, values = _by_size(results, [(size, f"pipe.{name}", size / 1024)
-                                      for name, size in WRITES])
-    # A write of a byte costs a thousand times as much for a KiB as a large
-    # one, so only the engines are compared.
-    ours = dict(values.get(OURS, ()))
-    series = {engine: [(x, y / ours[x]) for x, y in line if ours.get(x)]
-              for engine, line in values.items()}
+    cpus, series = _by_size(results, [(size, f"pipe.{name}")
+                                      for name, size in WRITES],
+                            _mapping(results))
+    kib = {engine: [(x, y / (x / 1024)) for x, y in line]
+           for engine, line in series.items()}
     return Lines(
-        "pipe", "Which pipe is cheaper, by the size of writes?",
-        f"instructions for each KiB{_on(cpus)}; {OURS} is 1",
-        "One thread writes to a pipe and another reads; copying the data "
-        "is part of the cost.", "bytes in one write", list(WRITE_TICS),
-        "Instructions for each KiB, writing {} bytes at a time",
-        _some(series), values=values)
+        "pipe", "What does mapping add to a pipe?",
+        "instructions for each KiB" + _on(cpus),
+        "One thread writes to a pipe and another reads; small writes are "
+        "copied twice, and nothing is mapped. What the direct map needs is "
+        "taken off.", "bytes in one write", list(WRITE_TICS),
+        "Writing {} bytes at a time", kib, linear=True)
 
 
 MD_SIZES = (("quarter", 0.25, "1/4"), ("half", 0.5, "1/2"), ("1", 1, "1"),
             ("2", 2, "2"), ("4", 4, "4"))
 
 
-def _memory_disk(results, order, question, how):
-    cpus, series = _by_size(results, [(size, f"md.{order}_{name}", 1)
-                                      for name, size, _ in MD_SIZES])
+def _memory_disk(results, order, how):
+    cpus, series = _by_size(results, [(size, f"md.{order}_{name}")
+                                      for name, size, _ in MD_SIZES],
+                            _mapping(results))
     return Lines(
-        f"md_{order}", question, "instructions for 4 KiB" + _on(cpus),
-        f"A memory disk is read {how}, 4 KiB at a time; it is a quarter of "
-        "the window to four times as large.", "size of the disk, in windows",
+        f"md_{order}", f"What does it add to a disk, read {how}?",
+        "instructions for 4 KiB" + _on(cpus),
+        "Every CPU reads a memory disk, 4 KiB at a time. What the direct map "
+        "needs is taken off.", "size of the disk, in windows",
         [(size, words) for _, size, words in MD_SIZES],
         "When it has the size of {} windows", series)
 
 
 def md_random(results):
-    return _memory_disk(results, "random",
-                        "A memory disk, read at random", "at random")
+    return _memory_disk(results, "random", "at random")
 
 
 def md_sequential(results):
-    return _memory_disk(results, "seq",
-                        "A memory disk, read from end to end", "in order")
+    return _memory_disk(results, "seq", "in order")
 
 
 def sendfile(results):
-    groups = {"the data is read": "sendfile.zipf",
-              "nobody looks at the data": "sendfile.zipf_untouched"}
-    cpus, found = _groups(results, groups)
+    cpus, found = _groups(results, {
+        "nobody looks at the data": "sendfile.zipf_untouched",
+        "the data are read": "sendfile.zipf",
+        "the data are read, mapped for one CPU": "sendfile.zipf_private"},
+        _mapping(results))
     return Bars(
-        "sendfile", "What does a request of sendfile cost?",
+        "sendfile", "What does mapping add to sendfile?",
         "instructions for one request" + _on(cpus),
-        "Some pages are asked for far more often than others, by Zipf's law.",
-        found)
+        "Some files are asked for far more often than others, by Zipf's "
+        "law. What the direct map needs is taken off.", found)
 
 
 def hits(results):
-    groups = {"found mapped": "sf_buf.shared_hit",
-              "found mapped, for one CPU": "sf_buf.private_hit",
-              "newly mapped, for one CPU": "sf_buf.private_miss",
-              "visible in the direct map": "sf_buf.direct"}
-    cpus, found = _groups(results, groups)
+    cpus, found = _groups(results, {
+        "found mapped": "sf_buf.shared_hit",
+        "found mapped, for one CPU": "sf_buf.private_hit",
+        "newly mapped, for one CPU": "sf_buf.private_miss",
+        "visible in the direct map": "sf_buf.direct"}, results.value)
     return Bars(
         "hits", "What do the ways without interrupts cost?",
         "instructions for one mapping" + _on(cpus),
@@ -228,12 +250,12 @@ def hits(results):
         found)
 
 
-def _groups(results, benches):
+def _groups(results, benches, value_of):
+    """Return bars by words, and on how many CPUs; as _by_size() does."""
     cpus = some_cpus(cpus for bench in benches.values()
                      for cpus in results.by_cpus(bench, OURS))
     found = {words: {engine: value for engine in in_order(results.engines)
-                     if (value := results.value(bench, engine, cpus))
-                     is not None}
+                     if (value := value_of(bench, engine, cpus)) is not None}
              for words, bench in benches.items()}
     return cpus, _some(found)
 
@@ -252,8 +274,8 @@ def _on(cpus):
     return f", {cpu_words(cpus)}" if cpus else ""
 
 
-CHARTS = (miss_instructions, miss_rounds, hits, working_set, scaling, pipe,
-          md_random, md_sequential, sendfile)
+CHARTS = (miss_instructions, miss_rounds, working_set, scaling, hits,
+          sendfile, pipe, md_random, md_sequential)
 
 
 def charts(results):

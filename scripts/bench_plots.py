@@ -92,10 +92,10 @@ class Scale:
     LOG_FROM = 8
     MOST_TICS = 7
 
-    def __init__(self, values, headroom=1.1):
+    def __init__(self, values, headroom=1.1, linear=False):
         positive = [value for value in values if value > 0] or [1]
         least, self.high = min(positive), max(positive) * headroom
-        self.log = self.high / least > self.LOG_FROM
+        self.log = not linear and self.high / least > self.LOG_FROM
         self.low, self.zero = 0, 0
         if not self.log:
             tics = self._linear_tics()
@@ -159,7 +159,7 @@ def apart(places, gap, low, high):
 def lines_script(chart):
     """Return the lines of NAME.gp for a chart of lines."""
     scale = Scale([y for line in chart.series.values() for _, y in line],
-                  headroom=1.6 if chart.mark else 1.1)
+                  headroom=1.6 if chart.mark else 1.1, linear=chart.linear)
     canvas = Canvas(LINES_HEIGHT, LEFT + LEFT_LETTER * max(
         len(words) for _, words in scale.tics))
     xs = [x for line in chart.series.values() for x, _ in line]

@@ -100,6 +100,8 @@ WORKLOADS = (
      "more often than others"),
     ("sendfile.zipf_untouched", "a request of sendfile, some pages popular, "
      "and no CPU looks at the data"),
+    ("sendfile.zipf_private", "a request of sendfile, some pages popular, "
+     "by mappings of one CPU"),
     ("mix.shortage", "a page, while more threads want buffers than there "
      "are"),
     ("page.*", "page frames from the allocator, and back"),

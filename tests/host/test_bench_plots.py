@@ -44,12 +44,26 @@ class Charts(unittest.TestCase):
         self.assertNotIn(1, dict(self.charts(whole_run())["rounds"]
                                  .series["sf_buf"]))
 
-    def test_the_pipe_is_shown_against_ours(self):
-        pipe = self.charts(whole_run())["pipe"]
-        self.assertEqual(dict(pipe.series["sf_buf"])[4096], 1.0)
-        self.assertEqual(dict(pipe.series["naive"])[4096], 10.0)
-        # 1,000 instructions for 1,024 KiB.
-        self.assertIn("naive 0.977 (10 times)", pipe.finding)
+    def test_what_the_direct_map_needs_is_taken_off(self):
+        found = self.charts(whole_run())
+        self.assertEqual(dict(found["md_seq"].series["sf_buf"])[4], 50.0)
+        self.assertEqual(found["sendfile"].groups["the data are read"],
+                         {"sf_buf": 50, "classic": 950, "pkmap": 950,
+                          "local": 950, "naive": 950})
+        # 950 instructions for 4 KiB.
+        self.assertEqual(dict(found["pipe"].series["naive"])[4096], 237.5)
+
+    def test_without_the_direct_map_nothing_is_said_of_mapping_alone(self):
+        found = self.charts([r for r in whole_run()
+                             if r["engine"] != "direct"])
+        self.assertEqual([name for name, chart in found.items()
+                          if not bench_charts.has_data(chart)],
+                         ["sendfile", "pipe", "md_random", "md_seq"])
+
+    def test_one_that_needs_less_than_the_direct_map_adds_nothing(self):
+        made_up = rows("md.seq_1", {"sf_buf": 9, "direct": 9.5, "naive": 20})
+        self.assertEqual(self.charts(made_up)["md_seq"].series,
+                         {"sf_buf": [(1, 0)], "naive": [(1, 10.5)]})
 
     def test_a_finding_without_ours_says_so(self):
         chart = self.charts(rows(MISS, {"classic": 9}))["miss"]
@@ -67,6 +81,9 @@ class Axes(unittest.TestCase):
         self.assertTrue(wide.log)
         self.assertFalse(narrow.log)
         self.assertEqual(narrow.tics[0], (0, "0"))
+
+    def test_a_chart_may_ask_for_a_linear_one(self):
+        self.assertFalse(bench_plots.Scale([1, 5000], linear=True).log)
 
     def test_values_and_numbers_are_within_it(self):
         for values in ([1, 5000], [100, 300], [0, 0.001, 1], [0], [7],

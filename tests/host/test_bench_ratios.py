@@ -194,10 +194,12 @@ class Answer(unittest.TestCase):
 
     def test_the_table_has_ours_and_how_many_times_the_others_are(self):
         engines, found = bench_answer.table(results(whole_run()))
-        self.assertEqual(engines, ["classic", "pkmap", "local", "naive"])
+        self.assertEqual(engines, ["classic", "pkmap", "local", "naive",
+                                   "direct"])
         self.assertEqual(len(found), len(bench_answer.ROWS))
         self.assertEqual(bench_answer.ratio_words(861, 94), "9.2 ×")
         self.assertEqual(bench_answer.ratio_words(1, 1 / 1028), "1,028 ×")
+        self.assertEqual(bench_answer.ratio_words(103.4, 100), "1.03 ×")
         self.assertEqual(bench_answer.ratio_words(1, 0), "")
         self.assertEqual(bench_answer.ratio_words(None, 5), "")
 
