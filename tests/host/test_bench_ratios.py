@@ -4,6 +4,7 @@ import math
 import pathlib
 import sys
 import unittest
+import unittest.mock
 
 from bench_rows import MISS, row, rows, whole_run, without
 
@@ -134,10 +135,16 @@ class SlowerThanOthers(unittest.TestCase):
                          "8.00 times (on 4)")
 
     def test_a_reason_holds_for_its_machines_only(self):
-        name = "sf_buf.shared_miss_scarce"
-        self.assertIn("one idle buffer", bench_words.reason(name, 1))
-        self.assertEqual(bench_words.reason(name, 2), "")
-        self.assertEqual(bench_words.reason("x.y", 1), "")
+        made_up = (bench_words.Reason("x.y*", "few", most_cpus=2),)
+        with unittest.mock.patch.object(bench_words, "REASONS", made_up):
+            self.assertEqual([bench_words.reason("x.y", cpus)
+                              for cpus in (1, 2, 4)], ["few", "few", ""])
+            self.assertEqual(bench_words.reason("x.z", 1), "")
+
+    def test_a_reason_is_found_by_the_name(self):
+        self.assertIn("one idle buffer", bench_words.reason(
+            "sf_buf.shared_miss_scarce_65536", 8))
+        self.assertEqual(bench_words.reason("sf_buf.shared_hit", 1), "")
 
     def test_every_reason_is_of_a_workload_that_exists(self):
         known = [glob for glob, _ in bench_words.WORKLOADS]
