@@ -70,8 +70,9 @@ TEST(tar_header, names_may_fill_their_fields)
 {
 	uint8_t *block = one("", 0);
 
-	memset(block + FAKE_NAME, 'n', FAKE_NAME_BYTES);
-	memset(block + FAKE_PREFIX, 'p', FAKE_PREFIX_BYTES);
+	/* And what follows the field is not zero. */
+	memset(block + FAKE_NAME, 'n', FAKE_NAME_BYTES + 1);
+	memset(block + FAKE_PREFIX, 'p', FAKE_PREFIX_BYTES + 1);
 	fake_tar_seal(block);
 	CHECK_EQ(tar_parse_header(block, &h), TAR_OK);
 	CHECK_EQ(strlen(h.name), TAR_HEADER_NAME_BYTES - 1);
@@ -248,6 +249,7 @@ static const struct {
     {"2 k=v\n", 0, 0, TAR_KEY_OTHER},
     {"4 k=v\n", 0, 0, TAR_KEY_OTHER}, /* no room for the newline */
     {"6 kvw\n", 0, 0, TAR_KEY_OTHER},
+    {"6 kvw\n12 path=a/b\n", 0, 0, TAR_KEY_OTHER},
     {"7 k=v\n", 0, 0, TAR_KEY_OTHER},
     {"9223372036854775807 k=v\n", 0, 0, TAR_KEY_OTHER},
     {"18446744073709551622 k=v\n", 0, 0, TAR_KEY_OTHER},

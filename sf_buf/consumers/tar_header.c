@@ -246,16 +246,11 @@ tar_parse_record(const char *head, size_t n, uint64_t left,
 	if (blank == n || !tar_parse_decimal(head, blank, &r->bytes) ||
 	    r->bytes > left)
 		return (false);
-	/* Within the record, and before its newline. */
-	n = (size_t)MIN(n, r->bytes);
 	equals = find(head, blank, n, '=');
-	if (equals < n) {
-		r->key = key_of(head + blank + 1, equals - blank - 1);
-		r->value = equals + 1;
-		return (r->value < r->bytes);
-	}
 	/* A key longer than the head is none of ours. */
-	r->key = TAR_KEY_OTHER;
-	r->value = n;
-	return (n < r->bytes);
+	r->key = equals == n ? TAR_KEY_OTHER :
+			       key_of(head + blank + 1, equals - blank - 1);
+	r->value = MIN(equals + 1, n);
+	/* So that it is the record's own. */
+	return (r->value < r->bytes);
 }
