@@ -131,7 +131,8 @@ tools-run tools-iso tools-check tools-debug: tools-%: tools-build
 doctor:
 	@CC='$(CC)' scripts/setup.sh doctor
 
-$(OBJECTS) $(ENGINE_OBJECTS) compile_commands.json: | tools-build
+$(OBJECTS) $(foreach engine,$(ENGINES), \
+    $(PER_ENGINE:%.c=$(O)/engine/$(engine)/%.o)) compile_commands.json: | tools-build
 
 # ------------------------------------------------------------------ running it
 
