@@ -14,14 +14,14 @@
 
 /* Loops that go over no pages: the walk only counts. */
 static void
-count_pages(struct bench_walk *w, unsigned cpu __unused)
+count_pages(struct bench_walk *w, unsigned worker __unused)
 {
 	w->first = pool_pages(POOL_DIRECT, 1);
 	w->end = w->first + 1;
 }
 
 static void
-nothing(unsigned ncpus __unused)
+nothing(unsigned workers __unused)
 {
 }
 
@@ -78,7 +78,7 @@ batch_loop(struct bench_walk *w)
 static vm_offset_t address;
 
 static void
-take_address(unsigned ncpus __unused)
+take_address(unsigned workers __unused)
 {
 	address = kva_alloc(PAGE_SIZE);
 	if (address == 0)

@@ -40,4 +40,18 @@ load_touch(struct sf_buf *sf)
 	(void)*(volatile uint32_t *)sf_buf_kva(sf);
 }
 
+/* Map each page for every CPU, read a word of it, unmap it. */
+static inline void
+load_map_each(struct bench_walk *w)
+{
+	struct vm_page *m;
+
+	for (; (m = bench_next(w)) != NULL; bench_turn(w)) {
+		struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+		load_touch(sf);
+		sf_buf_free(sf);
+	}
+}
+
 #endif

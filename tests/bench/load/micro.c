@@ -40,19 +40,6 @@ static struct {
 /* --- the operations --- */
 
 static void
-shared_loop(struct bench_walk *w)
-{
-	struct vm_page *m;
-
-	for (; (m = bench_next(w)) != NULL; bench_turn(w)) {
-		struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
-
-		load_touch(sf);
-		sf_buf_free(sf);
-	}
-}
-
-static void
 private_loop(struct bench_walk *w)
 {
 	struct vm_page *m;
@@ -78,25 +65,30 @@ nowait_loop(struct bench_walk *w)
 		(void)sf_buf_alloc(m, SFB_NOWAIT);
 }
 
-/* All that a team of AT_ONCE pages costs; an operation is one page. */
+/* The next pages, AT_ONCE or as many as are left; how many. */
+static inline unsigned
+next_n(struct bench_walk *w, struct vm_page **page)
+{
+	unsigned n = 0;
+
+	while (n < AT_ONCE && (page[n] = bench_next(w)) != NULL)
+		n++;
+	return (n);
+}
+
+/* An operation is one page. */
 static void
 n_loop(struct bench_walk *w)
 {
 	struct vm_page *page[AT_ONCE];
 	struct sf_buf *sf[AT_ONCE];
+	unsigned n;
 
-	for (;;) {
-		unsigned n = 0;
-
-		while (n < AT_ONCE && (page[n] = bench_next(w)) != NULL)
-			n++;
-		if (n == 0)
-			return;
+	for (; (n = next_n(w, page)) != 0; bench_turn(w)) {
 		engine_alloc_n(page, sf, n);
 		for (unsigned i = 0; i < n; i++)
 			load_touch(sf[i]);
 		engine_free_n(sf, n);
-		bench_turn(w);
 	}
 }
 
@@ -105,26 +97,19 @@ n_empty_loop(struct bench_walk *w)
 {
 	struct vm_page *page[AT_ONCE];
 
-	for (;;) {
-		unsigned n = 0;
-
-		while (n < AT_ONCE && (page[n] = bench_next(w)) != NULL)
-			n++;
-		if (n == 0)
-			return;
-		bench_turn(w);
-	}
+	for (; next_n(w, page) != 0; bench_turn(w))
+		;
 }
 
 /* --- pages and buffers --- */
 
 static void
-setup(unsigned ncpus)
+setup(unsigned workers)
 {
 	pool.nslots = load_start();
 	pool.nround = pool.nslots +
 	    MIN(pool.nslots * (PAGES_PER_BUFFER - 1), PAGES_BEYOND_MAX);
-	pool.npages = MAX(pool.nround, PAGES_PER_CPU * ncpus);
+	pool.npages = MAX(pool.nround, PAGES_PER_CPU * workers);
 	pool.page = load_pages(pool.npages);
 	if ((ENGINE_CAN & ENGINE_KEEPS) != 0 &&
 	    pool.nslots < HIT_PAGES * cpu_count())
@@ -134,9 +119,9 @@ setup(unsigned ncpus)
 }
 
 static void
-setup_unused(unsigned ncpus)
+setup_unused(unsigned workers)
 {
-	setup(ncpus);
+	setup(workers);
 	ASSERT((ENGINE_CAN & ENGINE_IS_OURS) == 0 ||
 		(counter_read(CTR_sf_miss) == 0 && pool.nslots > FIRST_USES),
 	    "bench: the first %u of %u buffers are to be used for the first "
@@ -146,9 +131,9 @@ setup_unused(unsigned ncpus)
 
 /* Hold buffers until only `spare` are not held. */
 static void
-hold_all_but(unsigned spare, unsigned ncpus)
+hold_all_but(unsigned spare, unsigned workers)
 {
-	setup(ncpus);
+	setup(workers);
 	pool.held = kmem_alloc(pool.nslots * sizeof(pool.held[0]));
 	if (pool.held == NULL)
 		machine_unable("too little memory for benchmarks.");
@@ -160,15 +145,15 @@ hold_all_but(unsigned spare, unsigned ncpus)
 }
 
 static void
-setup_scarce(unsigned ncpus)
+setup_scarce(unsigned workers)
 {
-	hold_all_but(1, ncpus);
+	hold_all_but(1, workers);
 }
 
 static void
-setup_full(unsigned ncpus)
+setup_full(unsigned workers)
 {
-	hold_all_but(0, ncpus);
+	hold_all_but(0, workers);
 }
 
 static void
@@ -221,31 +206,33 @@ not_held(struct bench_walk *w, unsigned cpu __unused)
 	LOAD(sf_buf, name, .empty = bench_empty_loop, .setup = setup, \
 	    .teardown = engine_stop, __VA_ARGS__)
 
-LOAD(sf_buf, first_use, .loop = shared_loop, .empty = bench_empty_loop,
+LOAD(sf_buf, first_use, .loop = load_map_each, .empty = bench_empty_loop,
     .setup = setup_unused, .teardown = engine_stop, .pages = all,
     .counted = CTR_sf_miss, .once = FIRST_USES,
     .needs = ENGINE_SHARES | ENGINE_KEEPS);
-CASE(shared_hit, .loop = shared_loop, .pages = few, .counted = CTR_sf_hit,
+CASE(shared_hit, .loop = load_map_each, .pages = few, .counted = CTR_sf_hit,
     .needs = ENGINE_SHARES);
-CASE(shared_hit_all, .loop = shared_loop, .pages = few, .counted = CTR_sf_hit,
+CASE(shared_hit_all, .loop = load_map_each, .pages = few, .counted = CTR_sf_hit,
     .others = OTHERS_WORK, .needs = ENGINE_SHARES);
 CASE(private_hit, .loop = private_loop, .pages = few, .counted = CTR_sf_hit);
 CASE(private_miss, .loop = private_loop, .pages = all, .counted = CTR_sf_miss);
 CASE(private_miss_all, .loop = private_loop, .pages = own,
     .counted = CTR_sf_miss, .others = OTHERS_WORK);
-CASE(shared_miss, .loop = shared_loop, .pages = all, .counted = CTR_sf_miss,
+CASE(shared_miss, .loop = load_map_each, .pages = all, .counted = CTR_sf_miss,
     .rare = 1, .needs = ENGINE_SHARES);
-CASE(shared_miss_all, .loop = shared_loop, .pages = own, .counted = CTR_sf_miss,
-    .others = OTHERS_WORK, .rare = 4, .needs = ENGINE_SHARES);
-CASE(shared_miss_busy, .loop = shared_loop, .pages = all,
+CASE(shared_miss_all, .loop = load_map_each, .pages = own,
+    .counted = CTR_sf_miss, .others = OTHERS_WORK, .rare = 4,
+    .needs = ENGINE_SHARES);
+CASE(shared_miss_busy, .loop = load_map_each, .pages = all,
     .counted = CTR_sf_miss, .others = OTHERS_SPIN, .rare = 64,
     .needs = ENGINE_SHARES);
 LOAD(sf_buf, alloc_n, .loop = n_loop, .empty = n_empty_loop, .setup = setup,
     .teardown = engine_stop, .pages = all, .counted = CTR_sf_miss, .rare = 1,
     .needs = ENGINE_SHARES);
-LOAD(sf_buf, shared_miss_scarce, .loop = shared_loop, .empty = bench_empty_loop,
-    .setup = setup_scarce, .teardown = release, .pages = not_held,
-    .counted = CTR_sf_miss, .needs = ENGINE_KEEPS | ENGINE_RUNS_OUT);
+LOAD(sf_buf, shared_miss_scarce, .loop = load_map_each,
+    .empty = bench_empty_loop, .setup = setup_scarce, .teardown = release,
+    .pages = not_held, .counted = CTR_sf_miss,
+    .needs = ENGINE_KEEPS | ENGINE_RUNS_OUT);
 LOAD(sf_buf, nowait_full, .loop = nowait_loop, .empty = bench_empty_loop,
     .setup = setup_full, .teardown = release, .pages = not_held,
     .counted = CTR_sf_allocfail, .needs = ENGINE_KEEPS | ENGINE_RUNS_OUT);

@@ -8,20 +8,7 @@
 #include "kernel/counter.h"
 
 static void
-loop(struct bench_walk *w)
-{
-	struct vm_page *m;
-
-	for (; (m = bench_next(w)) != NULL; bench_turn(w)) {
-		struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
-
-		load_touch(sf);
-		sf_buf_free(sf);
-	}
-}
-
-static void
-setup(unsigned ncpus __unused)
+setup(unsigned workers __unused)
 {
 	load_start();
 }
@@ -33,8 +20,8 @@ setup(unsigned ncpus __unused)
 		w->first = load_pages(n);                                     \
 		w->end = w->first + n;                                        \
 	}                                                                     \
-	LOAD(set, n, .loop = loop, .empty = bench_empty_loop, .setup = setup, \
-	    .teardown = engine_stop, .pages = pages_##n,                      \
+	LOAD(set, n, .loop = load_map_each, .empty = bench_empty_loop,        \
+	    .setup = setup, .teardown = engine_stop, .pages = pages_##n,      \
 	    .counted = COUNTED_NOT, .others = OTHERS_SPIN, .rare = 4,         \
 	    .needs = ENGINE_SHARES)
 

@@ -14,16 +14,7 @@
 	(ENGINE_SHARES | ENGINE_KEEPS | ENGINE_RUNS_OUT | ENGINE_CATCHES)
 #define ENGINE_PAGES POOL_MAPPED
 
-static inline unsigned
-engine_start(unsigned nbufs)
-{
-	return (classic_start(nbufs));
-}
-
-static inline void
-engine_stop(void)
-{
-	classic_stop();
-}
+#define engine_start classic_start
+#define engine_stop classic_stop
 
 #endif

@@ -13,16 +13,7 @@
 #define ENGINE_CAN 0
 #define ENGINE_PAGES POOL_MAPPED
 
-static inline unsigned
-engine_start(unsigned nbufs)
-{
-	return (local_start(nbufs));
-}
-
-static inline void
-engine_stop(void)
-{
-	local_stop();
-}
+#define engine_start local_start
+#define engine_stop local_stop
 
 #endif

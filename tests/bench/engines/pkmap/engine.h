@@ -14,16 +14,7 @@
 	(ENGINE_SHARES | ENGINE_KEEPS | ENGINE_RUNS_OUT | ENGINE_BATCHES)
 #define ENGINE_PAGES POOL_MAPPED
 
-static inline unsigned
-engine_start(unsigned nbufs)
-{
-	return (pkmap_start(nbufs));
-}
-
-static inline void
-engine_stop(void)
-{
-	pkmap_stop();
-}
+#define engine_start pkmap_start
+#define engine_stop pkmap_stop
 
 #endif
