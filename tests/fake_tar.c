@@ -78,3 +78,28 @@ fake_tar_zeros(struct fake_tar *f, unsigned n)
 {
 	extend(f, n * TAR_BLOCK_BYTES);
 }
+
+char *
+fake_tar_long_name(char c)
+{
+	static char name[TAR_NAME_BYTES];
+
+	memset(name, c, sizeof(name) - 1);
+	return (name);
+}
+
+void
+fake_tar_pax_record(struct fake_tar *f, const char *key, const char *value)
+{
+	static char record[TAR_NAME_BYTES + 32];
+	size_t rest = strlen(key) + strlen(value) + 3, n = rest, bytes;
+
+	/* The length counts its own digits. */
+	do {
+		bytes = n;
+		n = rest +
+		    (size_t)ksnprintf(record, sizeof(record), "%zu", bytes);
+	} while (n != bytes);
+	ksnprintf(record, sizeof(record), "%zu %s=%s\n", bytes, key, value);
+	fake_tar_member(f, 'x', "PaxHeaders/0", record);
+}

@@ -5,6 +5,7 @@
 #define TESTS_FAKE_TAR_H
 
 #include "kernel/types.h"
+#include "sf_buf/consumers/tar.h"
 #include "sf_buf/consumers/tar_header.h"
 
 #define FAKE_TAR_BYTES (16u << 10)
@@ -46,7 +47,23 @@ void fake_tar_data(struct fake_tar *f, const void *data, size_t n);
 void fake_tar_member(struct fake_tar *f, char type, const char *name,
     const char *data);
 
+/* Append a pax header with one record. */
+void
+fake_tar_pax_record(struct fake_tar *f, const char *key, const char *value);
+
+/* The longest name there may be, TAR_NAME_BYTES with its NUL, made of `c`. */
+char *fake_tar_long_name(char c);
+
 /* Append n blocks of zeros. */
 void fake_tar_zeros(struct fake_tar *f, unsigned n);
+
+/* Archives that are to be refused; receives how many. */
+struct hostile_tar {
+	const char *name;
+	void (*make)(struct fake_tar *f);
+	unsigned members; /* good ones before what is wrong */
+	enum tar_status status;
+};
+const struct hostile_tar *hostile_tars(unsigned *n);
 
 #endif
