@@ -5,7 +5,9 @@ MEM ?= 2G
 CPU ?= max
 FILE ?= README.md
 APPEND ?=
-B := build
+# Another build of the kernel, by tests/variants/NAME.mk; with all its own files.
+VARIANT ?=
+B := build$(if $(VARIANT),/$(VARIANT))
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -29,12 +31,24 @@ ifneq ($(IS_CLANG),)
 CFLAGS += --target=i386-unknown-none-elf
 ASFLAGS += --target=i386-unknown-none-elf
 endif
+# What a variant may set, for what is compiled, added and linked.
+VARIANT_CFLAGS :=
+VARIANT_SOURCES :=
+VARIANT_LDFLAGS :=
+ifneq ($(VARIANT),)
+ifeq ($(wildcard tests/variants/$(VARIANT).mk),)
+$(error there is no VARIANT=$(VARIANT); there are: \
+    $(patsubst tests/variants/%.mk,%,$(wildcard tests/variants/*.mk)))
+endif
+include tests/variants/$(VARIANT).mk
+endif
+CFLAGS += $(VARIANT_CFLAGS)
 LDFLAGS := -m elf_i386 -static --build-id=none --fatal-warnings \
-	-z max-page-size=4096 -T linker.ld
+	-z max-page-size=4096 -T linker.ld $(VARIANT_LDFLAGS)
 
 SOURCES := $(sort $(wildcard boot/*.c kernel/*.c mm/*.c sf_buf/*.c \
 	sf_buf/consumers/*.c tests/*.c tests/bench/*.c \
-	tests/bench/engines/*.c tests/bench/engines/*/*.c))
+	tests/bench/engines/*.c tests/bench/engines/*/*.c) $(VARIANT_SOURCES))
 ASSEMBLY := $(sort $(wildcard boot/*.S kernel/*.S tests/*.S))
 # Objects of different compilers and settings do not mix.
 O := $(B)/$(if $(IS_CLANG),clang,gcc)$(if $(filter 1,$(DEBUG)),-debug)
@@ -122,11 +136,13 @@ compile_commands.json: Makefile
 # --------------------------------------------------------------- what is needed
 
 # Install what is missing; silent when nothing is.
-.PHONY: tools-build tools-run tools-iso tools-check tools-debug doctor
+.PHONY: doctor tools-build
+TOOLS := run iso check debug model host fuzz analysis coverage bochs
 tools-build:
 	@CC='$(CC)' scripts/setup.sh ensure build $(if $(IS_CLANG),clang) \
 	    $(if $(filter test,$(MAKECMDGOALS)),run iso check)
-tools-run tools-iso tools-check tools-debug: tools-%: tools-build
+.PHONY: $(TOOLS:%=tools-%)
+$(TOOLS:%=tools-%): tools-%: tools-build
 	@scripts/setup.sh ensure $*
 doctor:
 	@CC='$(CC)' scripts/setup.sh doctor
@@ -236,6 +252,16 @@ bench-compare:
 bench-docs:
 	@scripts/bench_docs.py --out $(B)/bench
 
+# ---------------------------------------------------------------------- proving
+
+# Each part is a target of its own; tests/prove.cfg lists them.
+.PHONY: prove
+prove: all tools-run
+	@tests/prove.py $(if $(PART),--part $(call q,$(PART))) \
+	    $(if $(FRESH),--fresh)
+
+include $(sort $(wildcard tests/*/*.mk scripts/*.mk))
+
 # ------------------------------------------------------------------------- rest
 
 .PHONY: clean help
@@ -243,7 +269,7 @@ clean:
 	rm -rf $(B) compile_commands.json
 
 help:
-	@sed -n 's/^# *|//p' Makefile
+	@sed -n 's/^# *|//p' $(filter %Makefile %.mk,$(MAKEFILE_LIST))
 
 # |make run       boot in QEMU, take the tour, stop at the monitor's prompt
 # |                 FILE=path  the file that the tour sends (README.md)
@@ -253,6 +279,8 @@ help:
 # |                 ROW='smp*'  rows of make list;  MODE=mttcg, single, icount
 # |make repro     what a failed row printed, again
 # |make test-all  the slower machines, too
+# |make prove     everything that shows the kernel right, in parts
+# |                 PART=name  one part or some (glob)   FRESH=1  all again
 # |make bench     what an sf_buf costs: instructions, events, time, scaling
 # |                 BENCH='*miss*'  some cases   ENGINE='sf_buf,classic'  some engines
 # |                 and build/bench/report.html, to read and to show

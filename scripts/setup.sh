@@ -10,7 +10,7 @@
 # until there is something to install.
 set -u
 
-all_groups="build run iso check host32 clang debug plots"
+all_groups="build run iso check host clang debug plots model fuzz analysis coverage bochs"
 compiler=${CC:-gcc}
 compiler=${compiler%% *}
 grub_modules=/usr/lib/grub/i386-pc
@@ -39,10 +39,15 @@ things() {
     run) say "qemu-system-i386" ;;
     iso) say "grub-mkrescue grub-file grub-modules xorriso mformat" ;;
     check) say "clang-format cppcheck clang-tidy" ;;
-    host32) say "cc-m32" ;;
+    host) say "cc-m32 valgrind" ;;
     clang) say "clang" ;;
     debug) say "gdb" ;;
     plots) say "gnuplot" ;;
+    model) say "spin" ;;
+    fuzz) say "clang libfuzzer" ;;
+    analysis) say "frama-c" ;;
+    coverage) say "gcov gcovr" ;;
+    bochs) say "bochs bochs-bios bochs-term script" ;;
     *) return 1 ;;
     esac
 }
@@ -67,6 +72,13 @@ purpose() {
     clang) say "the other compiler, make CC=clang" ;;
     gdb) say "make gdb" ;;
     gnuplot) say "make bench: the plots of its report" ;;
+    valgrind) say "make prove: helgrind, on the host build" ;;
+    spin) say "make model: checks the models of tests/model" ;;
+    libfuzzer) say "make fuzz: clang's library for it" ;;
+    frama-c) say "make prove: static analysis of the boot parsers" ;;
+    gcov | gcovr) say "make coverage: what the tests reach" ;;
+    bochs | bochs-*) say "make bochs: a second kind of machine" ;;
+    script) say "make bochs: gives Bochs a terminal" ;;
     esac
 }
 
@@ -81,6 +93,10 @@ found() {
         [ -e "$grub_modules/multiboot.mod" ] || have i686-elf-grub-mkrescue
         ;;
     cc-m32) have_libc32 ;;
+    libfuzzer) have_libfuzzer ;;
+    bochs-bios) [ -e /usr/share/bochs/BIOS-bochs-latest ] &&
+        [ -e /usr/share/bochs/VGABIOS-lgpl-latest ] ;;
+    bochs-term) have_bochs_term ;;
     *) have "$1" ;;
     esac
 }
@@ -94,11 +110,34 @@ have_libc32() {
     return 1
 }
 
+have_libfuzzer() {
+    have clang || return 1
+    for library in "$(clang -print-resource-dir)"/lib/*/libclang_rt.fuzzer*.a; do
+        [ -e "$library" ] && return 0
+    done
+    return 1
+}
+
+# Of the clang that is here, or of the one that Debian 12 would install.
+clang_major() {
+    have clang || { say 14; return; }
+    major=$(clang -dumpversion)
+    say "${major%%.*}"
+}
+
+have_bochs_term() {
+    for library in /usr/lib/bochs/plugins/libbx_term_gui.so \
+        /usr/lib/*/bochs/plugins/libbx_term_gui.so; do
+        [ -e "$library" ] && return 0
+    done
+    return 1
+}
+
 # The first line that a tool prints about its version.
 version() {
     case $1 in
     cc) tool=$compiler ;;
-    grub-modules | cc-m32 | mformat) return ;;
+    grub-modules | cc-m32 | mformat | libfuzzer | bochs | bochs-*) return ;;
     *) tool=$1 ;;
     esac
     lines=$("$tool" --version 2>&1 </dev/null) || return
@@ -148,6 +187,15 @@ package() {
     brew:clang) say llvm ;;
     apt:gnuplot) say gnuplot-nox ;;
     dnf:gnuplot) say gnuplot-minimal ;;
+    apt:libfuzzer) say "libclang-rt-$(clang_major)-dev" ;;
+    *:libfuzzer) say compiler-rt ;;
+    apt:frama-c) say frama-c-base ;;
+    apt:gcov | pacman:gcov | dnf:gcov) say gcc ;;
+    apt:bochs-bios) say "bochsbios vgabios" ;;
+    apt:bochs-term) say bochs-term ;;
+    *:bochs-*) say bochs ;;
+    apt:script) say bsdutils ;;
+    *:script) say util-linux ;;
     *) say "$2" ;;
     esac
 }
