@@ -8,6 +8,7 @@
 #define KERNEL_ATOMIC_H
 
 #include <stdatomic.h>
+#include "kernel/yield.h"
 
 #define load_relaxed(p) atomic_load_explicit(p, memory_order_relaxed)
 /* The same object without _Atomic. */
@@ -16,7 +17,7 @@
 
 /* A relaxed load that the compiler may make part of the instruction which uses
  * the value; those of C11 always take a register and an instruction. */
-#define load_folded(p) (*ATOMIC_PLAIN(p))
+#define load_folded(p) (YIELD_POINT(), *ATOMIC_PLAIN(p))
 #define load_acquire(p) atomic_load_explicit(p, memory_order_acquire)
 #define store_relaxed(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
 #define store_release(p, v) atomic_store_explicit(p, v, memory_order_release)

@@ -9,6 +9,7 @@
 #define KERNEL_X86_H
 
 #include "kernel/types.h"
+#include "kernel/yield.h"
 
 /* Control registers and MSRs. */
 #define CR0_WP (1u << 16)
@@ -334,6 +335,7 @@ ltr(uint16_t selector)
 	({                                                                 \
 		bool done_;                                                \
 		uint32_t from_ = (uint32_t)(from);                         \
+		YIELD_POINT();                                             \
 		__asm__ volatile("lock cmpxchgl %3, %1"                    \
 				 : "=@cce"(done_), "+m"(*(p)), "+a"(from_) \
 				 : "r"((uint32_t)(to))                     \
@@ -344,6 +346,7 @@ ltr(uint16_t selector)
 #define ATOMIC_INC(p)                                             \
 	({                                                        \
 		bool negative_;                                   \
+		YIELD_POINT();                                    \
 		__asm__ volatile("lock incl %1"                   \
 				 : "=@ccs"(negative_), "+m"(*(p)) \
 				 :                                \
@@ -355,14 +358,17 @@ ltr(uint16_t selector)
  * Take 1 off the counter at `p`, and go to a label if it is negative now, or
  * if it is not zero.
  */
-#define ATOMIC_DEC(p, negative, not_zero)       \
-	__asm__ goto("lock decl %0\n\t"         \
-		     "js %l[" #negative "]\n\t" \
-		     "jnz %l[" #not_zero "]"    \
-		     :                          \
-		     : "m"(*(p))                \
-		     : "memory", "cc"           \
-		     : negative, not_zero)
+#define ATOMIC_DEC(p, negative, not_zero)               \
+	do {                                            \
+		YIELD_POINT();                          \
+		__asm__ goto("lock decl %0\n\t"         \
+			     "js %l[" #negative "]\n\t" \
+			     "jnz %l[" #not_zero "]"    \
+			     :                          \
+			     : "m"(*(p))                \
+			     : "memory", "cc"           \
+			     : negative, not_zero);     \
+	} while (0)
 
 static inline vm_offset_t
 read_frame_pointer(void)

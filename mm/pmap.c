@@ -56,6 +56,7 @@ pte_store_fresh(pt_entry_t *pte, uint64_t v)
 	    (void *)half);
 	counter_inc(CTR_pte_writes);
 	half[1] = (uint32_t)(v >> 32);
+	YIELD_POINT();
 	half[0] = (uint32_t)v; /* x86 keeps stores in order */
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/types.h"
 #include "kernel/atomic.h"
 #include "kernel/cpu.h"
+#include "kernel/yield.h"
 #include "mm/layout.h"
 #include "mm/vm_page.h"
 
@@ -174,8 +175,10 @@ pte_put(pt_entry_t *pte, uint32_t address, uint8_t low)
 	} half = {.word = address};
 
 	counter_inc(CTR_pte_writes);
+	YIELD_POINT();
 	((volatile uint8_t *)pte)[sizeof(half)] = half.byte[0];
 	half.byte[0] = low;
+	YIELD_POINT();
 	*(volatile uint32_t *)pte = half.word; /* x86 keeps stores in order */
 }
 
@@ -199,6 +202,7 @@ _Static_assert(sizeof(struct vm_page) << 8 == PAGE_SIZE &&
 static inline void
 pte_put_back(pt_entry_t *pte, uint32_t low)
 {
+	YIELD_POINT();
 	*(volatile uint32_t *)pte = low;
 }
 
