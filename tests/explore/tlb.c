@@ -20,15 +20,39 @@ static struct place {
 	_Atomic uint32_t step; /* odd: under way; else page[step / 2 % 2] */
 } place[ADDRESSES];
 
-/* Once a round is over, it stays over. */
+/*
+ * Each CPU has served the round, or is idle and has yet to begin to wake, when
+ * it will see the round's number before it joins those that are asked.  A CPU
+ * that was just waking when the number was drawn may serve it a little later.
+ */
+static bool
+is_settled(tlb_gen_t gen)
+{
+	unsigned cpu;
+
+	CPUMASK_FOREACH(cpu, cpu_online()) {
+		const struct cpu *c = cpu_by_id(cpu);
+
+		if (!*(const volatile bool *)&c->tlb_idle &&
+		    (int32_t)(load_relaxed(&c->tlb_done) - gen) < 0)
+			return (false);
+	}
+	return (true);
+}
+
+/* Once a round is over and settled, it stays over. */
 static void
 wait_for_round(tlb_gen_t gen)
 {
 	SPIN_UNTIL(tlb_done(cpu_online(), gen));
-	for (unsigned i = 0; i < 4; i++)
-		if (!tlb_done(cpu_online(), gen))
+	for (unsigned i = 0; i < 4; i++) {
+		bool settled = is_settled(gen);
+
+		YIELD_POINT();
+		if (settled && !tlb_done(cpu_online(), gen))
 			test_fail(__FILE__, __LINE__,
 			    "round %u was over and is not", gen);
+	}
 }
 
 static void

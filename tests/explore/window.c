@@ -64,7 +64,7 @@ use(_Atomic(struct sf_buf *) *place)
 static void
 hand_around(unsigned self)
 {
-	for (unsigned i = 0; i < 150 && !test_failed(); i++) {
+	for (unsigned i = 0; i < 400 && !test_failed(); i++) {
 		uint32_t r = explore_random(self);
 		_Atomic(struct sf_buf *) *place = &held[r / 8 % NHELD];
 
@@ -101,7 +101,7 @@ take_and_free(unsigned self)
 {
 	struct sf_buf *sf[MOST];
 
-	for (unsigned i = 0; i < 12 && !test_failed(); i++) {
+	for (unsigned i = 0; i < 20 && !test_failed(); i++) {
 		uint32_t r = explore_random(self);
 		unsigned n, most = 1 + r % MOST;
 
