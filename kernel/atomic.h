@@ -18,6 +18,8 @@
 /* A relaxed load that the compiler may make part of the instruction which uses
  * the value; those of C11 always take a register and an instruction. */
 #define load_folded(p) (YIELD_POINT(), *ATOMIC_PLAIN(p))
+/* The same of a store: of a constant, without a register. */
+#define store_folded(p, v) (YIELD_POINT(), (void)(*ATOMIC_PLAIN(p) = (v)))
 #define load_acquire(p) atomic_load_explicit(p, memory_order_acquire)
 #define store_relaxed(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
 #define store_release(p, v) atomic_store_explicit(p, v, memory_order_release)

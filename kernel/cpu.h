@@ -54,9 +54,9 @@ struct cpu {
 		};
 		uint32_t depths; /* 0: neither */
 	};
-	uint32_t spin_eflags; /* flags to restore at depth 0 */
-	bool need_resched;    /* switch threads when next allowed */
-	bool tlb_idle;        /* see tlb_cpu_idle() */
+	uint32_t spin_eflags;      /* flags to restore at depth 0 */
+	_Atomic bool need_resched; /* switch threads when next allowed */
+	bool tlb_idle;             /* see tlb_cpu_idle() */
 	struct spinlock *spin_held[SPIN_MAX_HELD]; /* in order taken */
 	uint32_t counter[NCOUNTER];
 
@@ -149,7 +149,7 @@ struct cpu *cpu_boot(void);
 static inline void
 counter_add(enum counter c, uint32_t n)
 {
-	ADD_CPU_WORD(offsetof(struct cpu, counter) + c * sizeof(uint32_t), n);
+	ADD_CPU_WORD(offsetof(struct cpu, counter[c]), n);
 }
 
 static inline void

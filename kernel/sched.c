@@ -93,7 +93,7 @@ tick(void *arg)
 	if (!s->ticking)
 		return;
 	if (runq_has_work(c->id))
-		c->need_resched = true;
+		store_folded(&c->need_resched, true);
 	timeout_set(&s->tick, clock_now() + SCHED_SLICE);
 }
 
@@ -159,7 +159,7 @@ sched_switch(void)
 	    c->spin_depth, c->intr_depth);
 	ASSERT(td->critnest == 0, "thread %s switches in a critical section",
 	    td->name);
-	c->need_resched = false;
+	store_folded(&c->need_resched, false);
 	next = runq_take(c->id);
 	if (next == td) {
 		store_relaxed(&td->state, TDS_RUNNING);
@@ -182,7 +182,7 @@ sched_preempt(void)
 	struct cpu *c = curcpu();
 	const struct thread *td = c->thread;
 
-	if (c->need_resched && td != NULL && td->critnest == 0 &&
+	if (load_folded(&c->need_resched) && td != NULL && td->critnest == 0 &&
 	    c->spin_depth == 0 && c->intr_depth == 0)
 		sched_switch();
 }
@@ -263,7 +263,7 @@ sched_idle(void)
 	store_relaxed(&td->state, TDS_RUNNING);
 	store_relaxed(&td->on_cpu, 1);
 	for (;;) {
-		c->need_resched = false;
+		store_folded(&c->need_resched, false);
 		next = runq_take_any(c->id);
 		if (next == NULL) {
 			runq_announce_idle(c->id);
@@ -356,7 +356,8 @@ critical_exit(void)
 	    td->name);
 	td->critnest--;
 	atomic_signal_fence(memory_order_seq_cst); /* for the interrupt above */
-	if (td->critnest == 0 && curcpu()->need_resched && intr_enabled()) {
+	if (td->critnest == 0 && load_folded(&curcpu()->need_resched) &&
+	    intr_enabled()) {
 		intr_disable();
 		sched_preempt();
 		intr_enable();

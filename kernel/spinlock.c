@@ -144,7 +144,7 @@ unlock_slowly(struct spinlock *l)
 	drop_held(c, l);
 	store_release(&l->owner, NULL);
 	if (c->spin_depth == 0 && (c->spin_eflags & EFLAGS_IF) != 0) {
-		if (c->need_resched)
+		if (load_folded(&c->need_resched))
 			sched_preempt();
 		intr_enable();
 	}
@@ -159,7 +159,7 @@ spin_unlock(struct spinlock *l)
 	struct cpu *c = curcpu();
 
 	if (__predict_false(depth != 1 || c->spin_held[0] != l ||
-		c->need_resched)) {
+		load_folded(&c->need_resched))) {
 		unlock_slowly(l);
 		return;
 	}

@@ -93,7 +93,7 @@ interrupt(const struct trapframe *tf)
 		break;
 	case IPI_RESCHED:
 		lapic_eoi();
-		c->need_resched = true;
+		store_folded(&c->need_resched, true);
 		break;
 	case VECTOR_TIMER:
 		lapic_eoi();

@@ -10,7 +10,6 @@
 #include "kernel/types.h"
 #include "kernel/atomic.h"
 #include "kernel/cpu.h"
-#include "kernel/yield.h"
 #include "mm/layout.h"
 #include "mm/vm_page.h"
 
@@ -159,11 +158,16 @@ bool pte_cas(pt_entry_t *pte, uint64_t expect, uint64_t v);
  *   pte_put_back: the old entry.
  * Counted as one write.
  */
+static inline volatile _Atomic uint32_t *
+pte_low(pt_entry_t *pte)
+{
+	return ((volatile _Atomic uint32_t *)pte);
+}
+
 static inline uint32_t
 pte_take(pt_entry_t *pte)
 {
-	return (__atomic_exchange_n((volatile uint32_t *)pte, 0,
-	    __ATOMIC_SEQ_CST));
+	return (atomic_exchange(pte_low(pte), 0));
 }
 
 static inline void
@@ -175,16 +179,15 @@ pte_put(pt_entry_t *pte, uint32_t address, uint8_t low)
 	} half = {.word = address};
 
 	counter_inc(CTR_pte_writes);
-	YIELD_POINT();
-	((volatile uint8_t *)pte)[sizeof(half)] = half.byte[0];
+	store_relaxed((volatile _Atomic uint8_t *)pte + sizeof(half),
+	    half.byte[0]);
 	half.byte[0] = low;
-	YIELD_POINT();
-	*(volatile uint32_t *)pte = half.word; /* x86 keeps stores in order */
+	store_release(pte_low(pte), half.word);
 }
 
 /*
- * pte_put() for a page.  A struct vm_page has 16 bytes, so 2^8 times its offset
- * in the array is the physical address; rotated by 8 bits, the offset has the
+ * pte_put() for a page.  2^VM_PAGE_SCALE times the offset of its struct in the
+ * array is the physical address; rotated by so many bits, the offset has the
  * four bytes of it that matter: this saves three instructions.
  */
 static inline void
@@ -193,17 +196,17 @@ pte_put_page(pt_entry_t *pte, const struct vm_page *m, uint8_t low)
 	uint32_t offset =
 	    (uint32_t)((vm_offset_t)m - (vm_offset_t)vm_page_array.base);
 
-	pte_put(pte, offset << 8 | offset >> 24, low);
+	pte_put(pte, offset << VM_PAGE_SCALE | offset >> (32 - VM_PAGE_SCALE),
+	    low);
 }
-_Static_assert(sizeof(struct vm_page) << 8 == PAGE_SIZE &&
+_Static_assert(sizeof(struct vm_page) << VM_PAGE_SCALE == PAGE_SIZE &&
 	PHYS_LIMIT <= (vm_paddr_t)1 << 40,
     "see pte_put_page()");
 
 static inline void
 pte_put_back(pt_entry_t *pte, uint32_t low)
 {
-	YIELD_POINT();
-	*(volatile uint32_t *)pte = low;
+	store_release(pte_low(pte), low);
 }
 
 /* Is A set?  The processor may set it at any time. */
@@ -220,8 +223,7 @@ pte_is_accessed(const pt_entry_t *pte)
 static inline void
 pte_clear_accessed(pt_entry_t *pte)
 {
-	(void)__atomic_and_fetch((volatile uint32_t *)pte, ~(uint32_t)PG_A,
-	    __ATOMIC_SEQ_CST);
+	(void)atomic_fetch_and(pte_low(pte), ~(uint32_t)PG_A);
 }
 
 /* The entry for a page mapped readable, with `prot`, in slot 1 or 2. */

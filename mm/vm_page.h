@@ -42,9 +42,14 @@ struct vm_page {
 	_Atomic uint8_t state; /* enum vm_page_state */
 	uint8_t order : 7;     /* of a free block, at its first page */
 	uint8_t poisoned : 1;  /* filled with poison when it was freed */
-};
+} __aligned(4 * sizeof(void *));
 /* 60 GiB of memory are 15.7 million of these, in 240 MiB. */
-_Static_assert(sizeof(struct vm_page) == 16, "struct vm_page is small");
+_Static_assert(sizeof(struct vm_page) == 4 * sizeof(void *),
+    "struct vm_page is small");
+
+/* The address of a page is its struct's offset in the array times 2 to this: 8,
+ * where a struct vm_page has 16 bytes. */
+#define VM_PAGE_SCALE (PAGE_SHIFT - __builtin_ctz(sizeof(struct vm_page)))
 
 enum vm_alloc_flags {
 	VM_ALLOC_ANY = 0,    /* high memory first */
@@ -107,7 +112,7 @@ static inline bool
 vm_page_wired(const struct vm_page *m)
 {
 	/* A plain read, that a compiler can make part of a comparison. */
-	return (*(const uint16_t *)(const void *)&m->wire_count != 0);
+	return (load_folded(&m->wire_count) != 0);
 }
 
 /* Fixed after vm_page_init(); for the conversions below only. */

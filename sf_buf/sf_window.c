@@ -394,9 +394,11 @@ sum(bool of_peaks)
 
 	CPUMASK_FOREACH(cpu, cpu_online()) {
 		const struct cpu *c = cpu_by_id(cpu);
-		int32_t used = c->sf_peak - c->sf_room;
+		int32_t peak = __atomic_load_n(&c->sf_peak, __ATOMIC_RELAXED);
+		int32_t used =
+		    peak - __atomic_load_n(&c->sf_room, __ATOMIC_RELAXED);
 
-		n += of_peaks ? MAX(c->sf_peak, used) : used;
+		n += of_peaks ? MAX(peak, used) : used;
 	}
 	return ((uint32_t)MAX(n, 0));
 }

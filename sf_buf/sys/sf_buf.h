@@ -79,7 +79,7 @@ void sf_buf_panic(const void *sf, const char *what) __noreturn;
 void sf_buf_panic_page(const struct vm_page *m, const char *what) __noreturn;
 
 /* Addresses of pages and slots are worked out from that of the struct vm_page. */
-_Static_assert(sizeof(struct vm_page) << 8 == PAGE_SIZE,
+_Static_assert(sizeof(struct vm_page) << VM_PAGE_SCALE == PAGE_SIZE,
     "see sf_buf_kva() and sf_buf_private_slot()");
 
 #define SF_BUF_DIRECT 1u
@@ -313,11 +313,10 @@ void sf_buf_ref(struct sf_buf *sf);
 static inline vm_offset_t
 sf_buf_kva(const struct sf_buf *sf)
 {
-	/* A struct vm_page has 16 bytes: 2^8 of them are a page. */
 	if (sf_buf_is_direct(sf))
 		return ((((vm_offset_t)sf - (vm_offset_t)vm_page_array.base)
-			    << 8) +
-		    DMAP_BASE - (SF_BUF_DIRECT << 8));
+			    << VM_PAGE_SCALE) +
+		    DMAP_BASE - (SF_BUF_DIRECT << VM_PAGE_SCALE));
 	return (sf->kva);
 }
 
