@@ -8,8 +8,9 @@
 #include "mm/vm_buddy.h"
 
 struct buddy_zone {
+	/* Changed under vm_page_lock; also read without it. */
+	_Atomic uint32_t free_pages;
 	/* Under vm_page_lock. */
-	uint32_t free_pages;
 	uint32_t nblocks[VM_NORDER];
 	pfn_t head[VM_NORDER]; /* first block of each order; 0: none */
 };
@@ -52,7 +53,8 @@ block_insert(pfn_t pfn, unsigned order)
 		vm_page_at(m->next)->prev = pfn;
 	z->head[order] = pfn;
 	z->nblocks[order]++;
-	z->free_pages += 1u << order;
+	store_folded(&z->free_pages,
+	    load_folded(&z->free_pages) + (1u << order));
 	store_relaxed(&m->state, VM_PAGE_FREE);
 }
 
@@ -70,7 +72,8 @@ block_remove(pfn_t pfn)
 	if (m->next != 0)
 		vm_page_at(m->next)->prev = m->prev;
 	z->nblocks[m->order]--;
-	z->free_pages -= 1u << m->order;
+	store_folded(&z->free_pages,
+	    load_folded(&z->free_pages) - (1u << m->order));
 	store_relaxed(&m->state, VM_PAGE_FREE_PART);
 }
 
@@ -156,7 +159,7 @@ vm_buddy_free_locked(pfn_t pfn, pfn_t npages)
 uint32_t
 vm_buddy_free_pages(enum vm_zone zone)
 {
-	return (zones[zone].free_pages);
+	return (load_relaxed(&zones[zone].free_pages));
 }
 
 uint32_t
@@ -213,7 +216,7 @@ vm_buddy_check(enum vm_zone zone)
 		    "vm_page_check: zone %u has %u blocks of order %u, not %u",
 		    zone, nblocks, order, z->nblocks[order]);
 	}
-	ASSERT(npages == z->free_pages,
+	ASSERT(npages == vm_buddy_free_pages(zone),
 	    "vm_page_check: zone %u has %u pages in blocks, not %u", zone,
-	    npages, z->free_pages);
+	    npages, vm_buddy_free_pages(zone));
 }
