@@ -24,9 +24,7 @@ explore_turn(enum explore_buffers buffers, uint32_t n, void (*fn)(void))
 		SKIP("needs kern.ipc.nsfbufs=%d", buffers);
 	turn.seed = test_seed() + n;
 	kit_begin();
-	explore_begin(turn.seed);
 	fn();
-	explore_end();
 	kit_end();
 	counts = explore_counts();
 	test_note("seed %u: %u points, %u yields, %u switches%s", turn.seed,
@@ -54,8 +52,10 @@ explore_threads(unsigned n, void (*fn)(unsigned self))
 		crew_add_on(&turn.crew, i % cpu_count(), run_member,
 		    (void *)(vm_offset_t)i);
 	}
+	explore_begin(turn.seed);
 	store_release(&turn.go, true);
 	crew_join(&turn.crew);
+	explore_end();
 }
 
 struct thread *

@@ -40,8 +40,8 @@ enum explore_buffers {
 void
 explore_turn(enum explore_buffers buffers, uint32_t turn, void (*fn)(void));
 
-/* Run fn(0) to fn(n - 1) in threads bound to CPUs, all from one moment on, and
- * wait for them. */
+/* Run fn(0) to fn(n - 1) in threads bound to CPUs, all from one moment on and
+ * under yields, and wait for them. */
 #define EXPLORE_THREADS 4
 void explore_threads(unsigned n, void (*fn)(unsigned self));
 

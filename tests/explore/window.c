@@ -9,7 +9,7 @@
 #include "tests/explore/kit.h"
 #include "sf_buf/sf_idle.h"
 
-#define NPAGES 100
+#define NPAGES 200
 
 static struct vm_page *page[NPAGES];
 
