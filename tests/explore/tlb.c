@@ -96,7 +96,7 @@ remap_and_look(unsigned self)
 
 		if (self < ADDRESSES && r % 4 < 2)
 			remap(&place[self], r >> 8);
-		else if (r % 4 == 3 && r / 4 % 4 == 0)
+		else if (r % 4 == 3 && r / 4 % 2 == 0)
 			pause_sleep("idle", 1 + r / 16 % 2000);
 		look(&place[(self + 1) % ADDRESSES]);
 		look(&place[self % ADDRESSES]);

@@ -8,6 +8,7 @@
  */
 #include "tests/explore/kit.h"
 #include "sf_buf/sf_idle.h"
+#include "sf_buf/sf_window.h"
 
 #define NPAGES 200
 
@@ -94,16 +95,25 @@ EXPLORE_TEST(explore_many, every_cpu_sees_the_page_of_a_buffer_in_hand)
 
 /* --- few idle, and many again --- */
 
-#define MOST 24
+#define MOST 32
+
+/* As every request does that finds no clean slot. */
+static void
+become_scarce(void)
+{
+	spin_lock(&sf_window_lock);
+	sf_idle_enter_locked();
+	spin_unlock(&sf_window_lock);
+}
 
 static void
 take_and_free(unsigned self)
 {
 	struct sf_buf *sf[MOST];
 
-	for (unsigned i = 0; i < 20 && !test_failed(); i++) {
+	for (unsigned i = 0; i < 40 && !test_failed(); i++) {
 		uint32_t r = explore_random(self);
-		unsigned n, most = 1 + r % MOST;
+		unsigned n, most = 1 + r / 8 % (r % 8 == 0 ? MOST : 4);
 
 		for (n = 0; n < most; n++) {
 			r = explore_random(self);
@@ -112,7 +122,10 @@ take_and_free(unsigned self)
 				break;
 			explore_check(sf[n]);
 		}
-		explore_peek(r / 8 % explore_many_buffers);
+		if (r % 4 == 0)
+			explore_peek(r / 8 % explore_many_buffers);
+		else if (r % 4 == 1)
+			become_scarce();
 		while (n != 0)
 			sf_buf_free(sf[--n]);
 	}
