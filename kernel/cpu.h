@@ -65,8 +65,9 @@ struct cpu {
 	uint32_t sf_harvest;             /* the last that it took of */
 	struct sf_buf *sf_private;       /* its own slots; NULL: none */
 	/* Buffers that were taken here less those freed here: sf_peak is the
-	 * most that it has been, sf_room what it is less than that. */
-	int32_t sf_room, sf_peak;
+	 * most that it has been, sf_room what it is less than that.  Others
+	 * read them. */
+	_Atomic int32_t sf_room, sf_peak;
 
 	/* Shootdown, see mm/tlb.c. */
 	_Atomic uint32_t tlb_asked __aligned(CACHE_LINE_BYTES); /* others set */

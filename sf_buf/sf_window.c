@@ -378,9 +378,10 @@ sf_buf_new_peak(struct sf_buf *sf)
 	uint32_t flags = intr_disable();
 	struct cpu *c = curcpu();
 
-	if (c->sf_room < 0) {
-		c->sf_peak -= c->sf_room;
-		c->sf_room = 0;
+	if (load_folded(&c->sf_room) < 0) {
+		store_folded(&c->sf_peak,
+		    load_folded(&c->sf_peak) - load_folded(&c->sf_room));
+		store_folded(&c->sf_room, 0);
 	}
 	intr_restore(flags);
 	return (sf);
@@ -394,9 +395,8 @@ sum(bool of_peaks)
 
 	CPUMASK_FOREACH(cpu, cpu_online()) {
 		const struct cpu *c = cpu_by_id(cpu);
-		int32_t peak = __atomic_load_n(&c->sf_peak, __ATOMIC_RELAXED);
-		int32_t used =
-		    peak - __atomic_load_n(&c->sf_room, __ATOMIC_RELAXED);
+		int32_t peak = load_relaxed(&c->sf_peak);
+		int32_t used = peak - load_relaxed(&c->sf_room);
 
 		n += of_peaks ? MAX(peak, used) : used;
 	}
