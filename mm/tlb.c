@@ -27,7 +27,9 @@
  *     requester does not see the CPU, the CPU sees the generation.  A CPU that
  *     starts joins in the same way.
  * I4  Generations are compared by signed difference, so nobody may be 2^31
- *     behind: one request in ASK_ALL goes to every CPU, idle or not.
+ *     behind: one request in ASK_ALL goes to every CPU, idle or not.  Hence a
+ *     generation that 2^31 have followed, which looks as if it was still to
+ *     come, is done (is_ancient).
  *
  * A list in the ring can be incomplete (its generation is drawn but the list
  * not yet stored), overwritten (the target is RING requests behind) or missing
@@ -330,6 +332,13 @@ served(unsigned cpu, tlb_gen_t gen)
 	    !cpumask_has(&busy, cpu));
 }
 
+/* Have half of all generations been drawn since?  Then all have served it: I4. */
+static bool
+is_ancient(tlb_gen_t gen)
+{
+	return ((int32_t)(atomic_load(&newest) - gen) < 0);
+}
+
 bool
 tlb_done(const struct cpumask *targets, tlb_gen_t gen)
 {
@@ -338,11 +347,11 @@ tlb_done(const struct cpumask *targets, tlb_gen_t gen)
 		for (uint32_t set = others(targets, &busy, w); set != 0;
 		     set &= set - 1)
 			if (!served(w * 32 + (unsigned)__builtin_ctz(set), gen))
-				return (false);
+				return (is_ancient(gen));
 	return (true);
 }
 
-/* How often to look whether a CPU is late. */
+/* How often to look whether a CPU is late, or need not answer any more. */
 #define SPINS_PER_LOOK 1000
 
 static void
@@ -355,6 +364,8 @@ wait_for(unsigned cpu, tlb_gen_t gen)
 		tlb_poll();
 		if (spins % SPINS_PER_LOOK != 0)
 			continue;
+		if (is_ancient(gen))
+			return;
 		if (since == 0)
 			since = clock_now();
 		if (clock_now() - since > LATE) {
