@@ -195,12 +195,20 @@ smp_start(unsigned limit, int phantom)
 
 static uint32_t late_pages;
 
+/* Pages whose whereabouts are known: free, page tables, stacks of threads. */
+static uint32_t
+pages_accounted(void)
+{
+	return (vm_page_available() + pmap_shared_table_pages() +
+	    thread_stacks() * KSTACK_PAGES);
+}
+
 unsigned
 smp_start_late(void)
 {
 	const struct topology *t = topology();
 	unsigned id = cpu_count(), apic_id;
-	uint32_t before = vm_page_available() + pmap_shared_table_pages();
+	uint32_t before = pages_accounted();
 	bool up;
 
 	if (id >= t->ncpus)
@@ -211,7 +219,7 @@ smp_start_late(void)
 	clock_delay(10 * MSEC);
 	up = bring_up(id, apic_id);
 	remove_trampoline();
-	late_pages += before - vm_page_available() - pmap_shared_table_pages();
+	late_pages += before - pages_accounted();
 	return (up ? id : 0);
 }
 
