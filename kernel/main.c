@@ -14,6 +14,7 @@
 #include "kernel/panic.h"
 #include "kernel/serial_input.h"
 #include "kernel/smp.h"
+#include "kernel/stack_guard.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
 #include "kernel/timeout.h"
@@ -120,6 +121,7 @@ void
 kernel_main(void)
 {
 	option_parse(bootinfo()->cmdline); /* words of the command line */
+	stack_guard_init();                /* this boot's guard of stacks */
 	kva_init();                        /* kernel addresses */
 	timeout_init_queues();             /* calls at a time */
 	sched_init();                      /* run queues */

@@ -49,6 +49,7 @@ typedef uint64_t nsec_t;       /* a time or a span, in nanoseconds */
 #define __section(s) __attribute__((section(s)))
 #define __printflike(fmt, args) __attribute__((format(printf, fmt, args)))
 #define __noinline __attribute__((noinline))
+#define __no_stack_protector __attribute__((no_stack_protector))
 #define __always_inline __attribute__((always_inline))
 /* Arguments in registers: for what is called often. */
 #define __regargs __attribute__((regparm(3)))

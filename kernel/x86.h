@@ -34,6 +34,8 @@
 #define CPUID_PGE (1u << 13)
 #define CPUID_PSE36 (1u << 17)
 #define CPUID_EXT_NX (1u << 20)
+/* CPUID leaf 1, ECX. */
+#define CPUID_ECX_RDRAND (1u << 30)
 
 /* Segment selectors: the same places in every CPU's GDT. */
 #define SEL_CODE 0x08
@@ -158,6 +160,16 @@ rdtsc(void)
 
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
 	return ((uint64_t)hi << 32 | lo);
+}
+
+/* A random word.  False if there was none at this moment. */
+static inline bool
+rdrand(uint32_t *word)
+{
+	bool drawn;
+
+	__asm__ volatile("rdrand %0" : "=r"(*word), "=@ccc"(drawn));
+	return (drawn);
 }
 
 static inline struct cpuid_regs
