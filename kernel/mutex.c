@@ -89,7 +89,20 @@ bool
 mtx_trylock(struct mtx *m)
 {
 	ASSERT(curthread != NULL, "mutex %s tried before threads run", m->name);
+	ASSERT(cpu_intr_depth() == 0, "mutex %s tried in an interrupt handler",
+	    m->name);
 	return (acquire(m, curthread));
+}
+
+/* A sleeper that is on a channel already is in msleep(). */
+static void __noreturn
+panic_not_owner(const struct mtx *m, const struct thread *td)
+{
+	if (td != NULL && atomic_load(&td->wchan) != NULL)
+		panic("msleep (%s) by thread %s without mutex %s", td->wmesg,
+		    td->name, m->name);
+	panic("mutex %s released by thread %s, not its owner", m->name,
+	    td != NULL ? td->name : "(none yet)");
 }
 
 /*
@@ -101,8 +114,8 @@ mtx_unlock(struct mtx *m)
 	struct thread *td = curthread;
 	struct mtx **link = &td->mtx_held;
 
-	ASSERT(mtx_owned(m), "mutex %s released by thread %s, not its owner",
-	    m->name, td->name);
+	if (__predict_false(!mtx_owned(m)))
+		panic_not_owner(m, td);
 	while (*link != m) {
 		ASSERT(*link != NULL, "mutex %s is not in the list of %s",
 		    m->name, td->name);

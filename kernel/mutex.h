@@ -41,7 +41,7 @@ void mtx_init(struct mtx *m, const char *name, enum mtx_rank rank);
  */
 void mtx_lock(struct mtx *m);
 
-/* Take it if it is free; true if taken.  Never sleeps. */
+/* Take it if it is free; true if taken.  Never sleeps.  Requires: a thread. */
 bool mtx_trylock(struct mtx *m);
 
 /* Release.  Panics unless curthread holds it. */

@@ -116,6 +116,21 @@ print_registers(const struct trapframe *tf)
 	    read_cr2(), read_cr3(), read_cr4());
 }
 
+/* An address just outside this thread's stack says what has happened. */
+static void
+print_guard(vm_offset_t va)
+{
+	const struct thread *td = curthread;
+	vm_offset_t page = ROUND_DOWN(va, PAGE_SIZE);
+
+	if (td != NULL && page == td->stack - PAGE_SIZE)
+		kprintf("  %#lx is the guard below the stack of thread %s\n",
+		    (unsigned long)va, td->name);
+	if (td != NULL && page == td->stack + KSTACK_PAGES * PAGE_SIZE)
+		kprintf("  %#lx is the guard above the stack of thread %s\n",
+		    (unsigned long)va, td->name);
+}
+
 static void
 print_where(void)
 {
@@ -168,8 +183,10 @@ panic_trap(const struct trapframe *tf, const char *fmt, ...)
 	va_end(ap);
 	print_where();
 	print_registers(tf);
-	if (tf->vector == TRAP_PAGE_FAULT || tf->vector == TRAP_DOUBLE_FAULT)
+	if (tf->vector == TRAP_PAGE_FAULT || tf->vector == TRAP_DOUBLE_FAULT) {
 		pmap_print_walk(curcpu(), read_cr2());
+		print_guard(read_cr2());
+	}
 	if (tf->vector == TRAP_PAGE_FAULT && explain_address != NULL)
 		explain_address(read_cr2());
 	backtrace_print(tf->eip, tf->ebp);

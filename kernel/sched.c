@@ -328,7 +328,11 @@ sched_bind(unsigned cpu)
 void
 sched_unbind(void)
 {
-	curthread->bound_cpu = -1;
+	struct thread *td = curthread;
+
+	ASSERT(td->bound_cpu >= 0, "thread %s unbinds itself but is not bound",
+	    td->name);
+	td->bound_cpu = -1;
 }
 
 void

@@ -14,6 +14,8 @@
 void
 tdsignal(struct thread *td, int sig)
 {
+	ASSERT(td->tid != 0, "signal %d to thread %s, which was joined", sig,
+	    td->name);
 	ASSERT(sig > 0 && sig < NSIG, "signal %d to thread %s", sig, td->name);
 	atomic_fetch_or(&td->sig_pending, 1u << sig);
 	sleepq_signal(td);

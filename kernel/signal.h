@@ -17,7 +17,7 @@ enum {
 
 /*
  * Make a signal pending for a thread; a sleep of it with PCATCH ends.
- * Any context.
+ * Requires: nobody has joined it.  Any context.
  */
 void tdsignal(struct thread *td, int sig);
 

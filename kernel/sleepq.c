@@ -151,6 +151,8 @@ begin_sleep_locked(const void *chan, int flags, const char *wmesg,
 	nsec_t now;
 
 	ASSERT(chan != NULL, "sleep on no channel (%s)", wmesg);
+	ASSERT((flags & ~(PCATCH | PDROP)) == 0,
+	    "sleep (%s) with unknown flags %#x", wmesg, flags);
 	td->wmesg = wmesg;
 	td->sleep_flags = (uint32_t)flags;
 	atomic_store(&td->wchan, chan);
@@ -243,6 +245,8 @@ sleepq_wait_locked(const void *chan, int flags, const char *wmesg,
 {
 	bool asleep;
 
+	ASSERT(spin_held(&bucket_of(chan)->lock),
+	    "sleepq_wait_locked (%s): the queue is not locked", wmesg);
 	sched_assert_may_sleep(wmesg, 1);
 	critical_enter();
 	asleep = begin_sleep_locked(chan, flags, wmesg, timeout);
@@ -271,6 +275,7 @@ wakeup_some(const void *chan, unsigned limit)
 	struct thread *prev = NULL, *td, *next;
 	unsigned woken = 0;
 
+	ASSERT(chan != NULL, "wakeup of no channel");
 	spin_lock(&b->lock);
 	for (td = b->head; td != NULL && woken < limit; td = next) {
 		next = td->sleepq_next;

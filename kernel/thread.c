@@ -92,8 +92,10 @@ thread_alloc(const char *name)
 static struct thread *
 create(int cpu, const char *name, void (*fn)(void *), void *arg)
 {
-	struct thread *td = thread_alloc(name);
+	struct thread *td;
 
+	ASSERT(fn != NULL, "thread %s created with no function", name);
+	td = thread_alloc(name);
 	if (td == NULL)
 		return (NULL);
 	td->fn = fn;
@@ -158,6 +160,7 @@ release(struct thread *td)
 	*link = td->all_next;
 	if (all_end == &td->all_next)
 		all_end = link;
+	td->tid = 0; /* for who signals it all the same */
 	td->all_next = free_threads;
 	free_threads = td;
 	spin_unlock(&threads_lock);
@@ -171,6 +174,7 @@ release(struct thread *td)
 void
 thread_join(struct thread *td)
 {
+	sched_assert_may_sleep("join", 0);
 	ASSERT(td != curthread, "thread %s joins itself", td->name);
 	ASSERT(td->joinable, "thread %s joined twice", td->name);
 	td->joinable = false;

@@ -28,7 +28,7 @@ enum thread_state {
 
 struct thread {
 	/* Fixed while the thread lives. */
-	uint32_t tid; /* unique, from 1; idle threads have one too */
+	uint32_t tid; /* unique, from 1, of idle threads, too; 0: joined */
 	char name[THREAD_NAME_BYTES];
 	void (*fn)(void *);
 	void *arg;
@@ -91,7 +91,7 @@ thread_create_on(unsigned cpu, const char *name, void (*fn)(void *), void *arg);
 void thread_exit(void) __noreturn;
 
 /*
- * Wait until `td` has ended, and release it.
+ * Wait until `td` has ended, and release it.  Requires: a thread that may sleep.
  * Effects: may sleep (wait message "join").
  */
 void thread_join(struct thread *td);

@@ -44,6 +44,7 @@ timeout_init_queues(void)
 void
 timeout_init(struct timeout *t, void (*fn)(void *), void *arg)
 {
+	ASSERT(fn != NULL, "timeout_init: %p has no function", (void *)t);
 	*t = (struct timeout){.fn = fn, .arg = arg};
 }
 
@@ -155,6 +156,12 @@ timeout_intr(void)
 		q->running = t;
 		spin_unlock(&q->lock);
 		t->fn(t->arg);
+		ASSERT(cpu_spin_depth() == 0,
+		    "timeout %p (%p) returns with a spinlock held", (void *)t,
+		    t->arg);
+		ASSERT(!intr_enabled(),
+		    "timeout %p (%p) returns with interrupts enabled",
+		    (void *)t, t->arg);
 		spin_lock(&q->lock);
 		q->running = NULL;
 		if (!t->queued)

@@ -25,7 +25,7 @@ struct timeout {
 
 /*
  *   fn: called in interrupt context with interrupts disabled, no lock held; it
- *     must not sleep.  It may set its own timeout again.
+ *     must not sleep, and returns as it was called.  It may set its own timeout again.
  *   t: stays in memory until timeout_cancel() has returned, also after fn ran.
  */
 void timeout_init(struct timeout *t, void (*fn)(void *), void *arg);

@@ -6,6 +6,7 @@
 #include "kernel/string.h"
 #include "kernel/thread.h"
 #include "mm/kva.h"
+#include "mm/layout.h"
 #include "mm/pmap.h"
 #include "mm/tlb.h"
 #include "mm/vm_page.h"
@@ -94,6 +95,10 @@ kmem_alloc_at(vm_offset_t va, size_t bytes)
 {
 	size_t npages = ROUND_UP(bytes, PAGE_SIZE) >> PAGE_SHIFT;
 
+	ASSERT(IS_ALIGNED(va, PAGE_SIZE),
+	    "kmem_alloc_at: no page begins at %#zx", va);
+	ASSERT(va >= KVA_END || va + bytes <= KVA_BASE,
+	    "kmem_alloc_at: %#zx bytes at %#zx are of the arena", bytes, va);
 	return (pmap_grow(va, npages) && back(va, npages));
 }
 

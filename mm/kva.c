@@ -130,13 +130,20 @@ void
 kva_free(vm_offset_t va, size_t bytes)
 {
 	struct range *r;
+	vm_paddr_t pa;
 
 	bytes = ROUND_UP(bytes, PAGE_SIZE);
 	spin_lock(&kva_lock);
 	for (r = first; r != NULL && r->start != va; r = r->next)
 		continue;
-	ASSERT(r != NULL && r->used && range_bytes(r) == bytes,
-	    "kva_free: no range of %#zx bytes is in use at %#zx", bytes, va);
+	ASSERT(r != NULL, "kva_free: no range begins at %#zx", va);
+	ASSERT(r->used, "kva_free: the range at %#zx is free already", va);
+	ASSERT(range_bytes(r) == bytes,
+	    "kva_free: the range at %#zx has %#zx bytes, not %#zx", va,
+	    range_bytes(r), bytes);
+	for (; va < r->end; va += PAGE_SIZE)
+		ASSERT(!pmap_kextract(va, &pa),
+		    "kva_free: %#zx is mapped still, to %#llx", va, pa);
 	r->used = false;
 	if (r->next != NULL && !r->next->used)
 		range_join_next(r);

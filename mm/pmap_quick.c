@@ -44,6 +44,9 @@ pmap_quick_remove_page(void *va)
 {
 	if ((vm_offset_t)va == curcpu()->quick_va)
 		quick_remove(va);
+	else
+		ASSERT((vm_offset_t)va >= DMAP_BASE,
+		    "pmap_quick_remove_page: %p was not entered", va);
 }
 
 void

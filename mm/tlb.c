@@ -48,6 +48,7 @@
 #include "kernel/cpu.h"
 #include "kernel/ipi.h"
 #include "kernel/panic.h"
+#include "kernel/thread.h"
 #include "kernel/x86.h"
 
 /* Requests that a busy CPU may be behind before it flushes everything. */
@@ -171,6 +172,8 @@ tlb_poll(void)
 void
 tlb_cpu_start(void)
 {
+	ASSERT(!cpumask_has(cpu_online(), curcpu_id()),
+	    "tlb_cpu_start: CPU %u is online already", curcpu_id());
 	cpu_set_online();
 	tlb_cpu_busy();
 	tlb_flush_local(); /* whatever it has cached so far */
@@ -181,6 +184,8 @@ tlb_cpu_idle(void)
 {
 	struct cpu *c = curcpu();
 
+	ASSERT(!intr_enabled(), "tlb_cpu_idle: interrupts are enabled");
+	ASSERT(!c->tlb_idle, "tlb_cpu_idle: CPU %u is idle already", c->id);
 	c->tlb_idle = true;
 	cpumask_remove(&busy, c->id);
 	atomic_fetch_sub(&nbusy, 1);
@@ -308,8 +313,8 @@ alone(tlb_gen_t gen)
 	return (atomic_load(&nbusy) == 1 && gen % ASK_ALL != ASK_ALL_AT);
 }
 
-tlb_gen_t
-tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
+static tlb_gen_t
+start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
 {
 	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
 	bool self = cpumask_has(targets, curcpu_id());
@@ -319,6 +324,22 @@ tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
 	if (self)
 		serve_own(gen, va, count);
 	return (gen);
+}
+
+/* (The shootdowns in one step do not look: they are counted to the instruction.)
+ */
+static void
+assert_cannot_migrate(const char *who)
+{
+	ASSERT(!intr_enabled() || sched_is_pinned(),
+	    "%s: thread %s may migrate", who, curthread->name);
+}
+
+tlb_gen_t
+tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
+{
+	assert_cannot_migrate("tlb_start");
+	return (start(targets, va, count));
 }
 
 /*
@@ -342,6 +363,7 @@ is_ancient(tlb_gen_t gen)
 bool
 tlb_done(const struct cpumask *targets, tlb_gen_t gen)
 {
+	assert_cannot_migrate("tlb_done");
 	tlb_poll();
 	for (unsigned w = 0; w < cpumask_words; w++)
 		for (uint32_t set = others(targets, &busy, w); set != 0;
@@ -392,7 +414,7 @@ void
 tlb_shootdown(const struct cpumask *targets, const vm_offset_t *va,
     unsigned count)
 {
-	tlb_wait(targets, tlb_start(targets, va, count));
+	tlb_wait(targets, start(targets, va, count));
 }
 
 __regargs void

@@ -182,8 +182,10 @@ vm_page_alloc_contig(unsigned npages, unsigned flags)
 {
 	pfn_t pfn = 0;
 
-	ASSERT(npages >= 1 && npages <= 1u << (VM_NORDER - 1),
-	    "vm_page_alloc_contig: %u pages", npages);
+	ASSERT(npages >= 1, "vm_page_alloc_contig: no pages");
+	ASSERT(npages <= 1u << (VM_NORDER - 1),
+	    "vm_page_alloc_contig: %u pages, at most %u", npages,
+	    1u << (VM_NORDER - 1));
 	ASSERT(!(flags & VM_ALLOC_DIRECT) || !(flags & VM_ALLOC_HIGH),
 	    "vm_page_alloc_contig: both direct and high, flags %#x", flags);
 	if (!(flags & VM_ALLOC_DIRECT))
@@ -217,7 +219,8 @@ vm_page_free_contig(struct vm_page *m, unsigned npages)
 
 	ASSERT(npages >= 1, "vm_page_free_contig: no pages");
 	ASSERT(vm_page_zone(pfn) == vm_page_zone(pfn + npages - 1),
-	    "vm_page_free_contig: %u pages from frame %#x", npages, pfn);
+	    "vm_page_free_contig: %u pages from frame %#x, of both zones",
+	    npages, pfn);
 	for (struct vm_page *p = m; p < m + npages; p++)
 		page_take_back(p, VM_PAGE_FREE_PART);
 	counter_add(CTR_page_frees, npages);
@@ -268,6 +271,7 @@ void
 vm_page_init(const struct memmap *map, struct vm_page *array, pfn_t npages,
     vm_paddr_t direct_end)
 {
+	ASSERT(vm_page_array.base == NULL, "vm_page_init: called twice");
 	vm_page_array.base = array;
 	vm_page_array.npages = npages;
 	vm_page_array.direct_end = (pfn_t)(direct_end >> PAGE_SHIFT);

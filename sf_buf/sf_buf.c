@@ -172,16 +172,16 @@
 
 /* What an allocation that may sleep requires, whether it comes to it or not. */
 static inline void
-assert_may_sleep(int flags)
+assert_may_sleep(const char *who, int flags)
 {
 	if ((flags & SFB_NOWAIT) != 0 || __predict_true(intr_enabled()))
 		return;
 	/* Both disable interrupts. */
 	ASSERT(cpu_intr_depth() == 0,
-	    "sf_buf_alloc: without SFB_NOWAIT in an interrupt handler");
+	    "%s: without SFB_NOWAIT in an interrupt handler", who);
 	ASSERT(cpu_spin_depth() == 0,
-	    "sf_buf_alloc: without SFB_NOWAIT, holding a spinlock");
-	panic("sf_buf_alloc: without SFB_NOWAIT, interrupts disabled");
+	    "%s: without SFB_NOWAIT, holding a spinlock", who);
+	panic("%s: without SFB_NOWAIT, interrupts disabled", who);
 }
 
 /*
@@ -238,7 +238,7 @@ map_slowly(struct vm_page *m, int flags)
 	const void *caller = __builtin_return_address(0);
 	struct sf_buf *sf;
 
-	assert_may_sleep(flags);
+	assert_may_sleep("sf_buf_alloc", flags);
 	if (load_folded(&sf_buf_control.scarce) == 0) {
 		sf = map_in_plenty(m, caller);
 		if (sf != NULL)
@@ -260,7 +260,7 @@ map_refill(struct vm_page *m, int flags)
 
 	if (load_folded(&sf_buf_control.scarce) != 0)
 		return (map_slowly(m, flags));
-	assert_may_sleep(flags);
+	assert_may_sleep("sf_buf_alloc", flags);
 	intr_disable_enabled();
 	got = sf_window_refill();
 	intr_enable();
@@ -301,6 +301,8 @@ sf_buf_map(struct vm_page *m, int flags)
 	struct sf_buf *sf;
 	pt_entry_t *pte;
 
+	if (EPHEMERA_DEBUG)
+		assert_may_sleep("sf_buf_alloc", flags);
 	if ((flags & SFB_NOWAIT) != 0 ||
 	    __predict_false(!CPU_WORD_IS(offsetof(struct cpu, depths), 0)))
 		return (map_slowly(m, flags));
@@ -343,6 +345,8 @@ sf_buf_ref(struct sf_buf *sf)
 {
 	if (sf_buf_is_direct(sf))
 		(void)sf_buf_direct_page(sf);
+	else if (!sf_buf_is_private(sf))
+		sf_buf_panic_pointer(sf, "sf_buf_ref");
 	else if (atomic_fetch_add(&sf->state, 1) <= 0)
 		sf_buf_panic(sf, "sf_buf_ref: nobody holds it");
 }
@@ -366,6 +370,13 @@ alloc_each(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
 	return (true);
 }
 
+static void __noreturn
+panic_count(unsigned n)
+{
+	ASSERT(n != 0, "sf_buf_alloc_n: no pages");
+	panic("sf_buf_alloc_n: %u pages of %u buffers", n, sf_window.nslots);
+}
+
 bool
 sf_buf_alloc_n(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
     int flags)
@@ -374,13 +385,13 @@ sf_buf_alloc_n(struct vm_page *const *page, struct sf_buf **sf, unsigned n,
 
 	ASSERT((flags & ~(SFB_CATCH | SFB_NOWAIT | SFB_RUN)) == 0,
 	    "sf_buf_alloc_n: unknown flags %#x", flags);
-	ASSERT(n != 0 && n <= sf_window.nslots,
-	    "sf_buf_alloc_n: %u pages of %u buffers", n, sf_window.nslots);
+	if (__predict_false(n - 1 >= sf_window.nslots))
+		panic_count(n);
 	for (unsigned i = 0; i < n; i++)
 		if (!vm_page_wired(page[i]))
 			sf_buf_panic_page(page[i],
 			    "given to sf_buf_alloc_n is not wired");
-	assert_may_sleep(flags);
+	assert_may_sleep("sf_buf_alloc_n", flags);
 	if ((flags & SFB_RUN) != 0 && sf_window.strict)
 		return (false); /* its holes lie between any two */
 	if ((flags & SFB_RUN) == 0 && alloc_each(page, sf, n, caller))
@@ -504,5 +515,7 @@ sf_buf_init(unsigned nsfbufs, bool dmap, bool strict)
 int
 sf_buf_init_cpus(unsigned ncpus)
 {
+	ASSERT(ncpus != 0 && ncpus <= MAXCPU, "sf_buf_init_cpus: %u CPUs",
+	    ncpus);
 	return (sf_private_init(ncpus));
 }

@@ -77,23 +77,45 @@ explain_private(vm_offset_t va)
 		kprintf("  sf_buf: private to CPU %u, touched on CPU %u", owner,
 		    curcpu_id());
 	else
-		kprintf("  sf_buf: %s", mistake(index));
+		kprintf("  sf_buf, private: %s", mistake(index));
 	print_slot(sf, load_relaxed(&sf->state) > 0);
 }
 
 void
 sf_buf_explain_fault(vm_offset_t va)
 {
-	if (va >= WINDOW_BASE && va < WINDOW_END)
+	if (va < PRIVATE_WINDOW_PAGES * sizeof(struct sf_buf) &&
+	    curcpu()->sf_private == NULL)
+		kprintf("  sf_buf: CPU %u has no private window\n",
+		    curcpu_id());
+	else if (va - SF_BUFS_BASE < SF_BUFS_BYTES)
+		kprintf("  sf_buf: no buffer has its description here\n");
+	else if (va >= WINDOW_BASE && va < WINDOW_END)
 		explain_shared(va);
 	else if (va >= PRIVATE_BASE && va < WINDOW_BASE)
 		explain_private(va);
 }
 
+/*
+ *   sf: a buffer.
+ */
 void
-sf_buf_panic(const void *sf, const char *what)
+sf_buf_panic(const struct sf_buf *sf, const char *what)
 {
-	panic("%s (%p)", what, sf);
+	if (sf_buf_is_shared(sf))
+		panic("%s (%p, of the window)", what, (const void *)sf);
+	panic("%s (%p, private to CPU %u)", what, (const void *)sf,
+	    (unsigned)((sf->kva - PRIVATE_BASE) / PRIVATE_STRIDE));
+}
+
+/* It is none: which mistake does the pointer look like? */
+void
+sf_buf_panic_pointer(const void *p, const char *who)
+{
+	ASSERT(p != NULL, "%s: NULL is no buffer", who);
+	ASSERT((vm_offset_t)p - SF_BUFS_BASE >= SF_BUFS_BYTES,
+	    "%s: %p leads into a buffer, not to its start", who, p);
+	panic("%s: %p is no buffer", who, p);
 }
 
 void

@@ -84,6 +84,7 @@ init_slots(struct sf_buf *slot)
 int
 sf_private_init(unsigned ncpus)
 {
+	ASSERT(nwindows == 0, "sf_buf_init_cpus: called twice");
 	/* Strict mode: even slots only, a hole after each. */
 	sf_buf_control.private_mask =
 	    (SLOTS - 1 - sf_window.strict) * sizeof(struct sf_buf);

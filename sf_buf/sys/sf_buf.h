@@ -75,7 +75,8 @@ void sf_buf_check_private(int flags) __regargs;
 void sf_buf_unhold(struct sf_buf *sf) __regargs;
 void sf_buf_idle(struct sf_buf *sf) __regargs;
 struct sf_buf *sf_buf_new_peak(struct sf_buf *sf) __regargs;
-void sf_buf_panic(const void *sf, const char *what) __noreturn;
+void sf_buf_panic(const struct sf_buf *sf, const char *what) __noreturn;
+void sf_buf_panic_pointer(const void *p, const char *who) __noreturn;
 void sf_buf_panic_page(const struct vm_page *m, const char *what) __noreturn;
 
 /* Addresses of pages and slots are worked out from that of the struct vm_page. */
@@ -298,7 +299,7 @@ sf_buf_free(struct sf_buf *sf)
 		sf_buf_count_unused();
 	} else {
 		if (__predict_false(!sf_buf_is_private(sf)))
-			sf_buf_panic(sf, "sf_buf_free: it is no buffer");
+			sf_buf_panic_pointer(sf, "sf_buf_free");
 		if (!sf_buf_drop(sf))
 			return;
 	}
