@@ -1,24 +1,22 @@
 /*
- * Bugs on purpose.  Each row of tests/tests.cfg that boots with panic=NAME
- * expects the sentence that the bug must be met with.
+ * Bugs on purpose: finding and listing them; those that the processor meets,
+ * by what page tables forbid, and the compiler's guard of stacks.
  */
 #include "tests/panics.h"
+#include <sys/sf_buf.h>
+#include "kernel/clock.h"
 #include "kernel/console.h"
-#include "kernel/copy.h"
 #include "kernel/cpu.h"
 #include "kernel/image.h"
-#include "kernel/mutex.h"
+#include "kernel/machine.h"
 #include "kernel/panic.h"
-#include "kernel/sleepq.h"
-#include "kernel/spinlock.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
+#include "kernel/timeout.h"
+#include "mm/pmap.h"
 #include "mm/vm_page.h"
 
-static struct spinlock lock_a = SPINLOCK_INITIALIZER("panic a", RANK_TEST);
-static struct spinlock lock_leaf = SPINLOCK_INITIALIZER("panic b", RANK_LEAF);
-
-static struct mtx mutex = MTX_INITIALIZER("panic c", MTX_RANK_TEST);
+/* --- stacks --- */
 
 /* Recursion that the compiler cannot turn into a loop, nor see the end of. */
 static int
@@ -31,160 +29,161 @@ eat_stack(volatile int *depth)
 	return (eat_stack(&mine) + mine);
 }
 
-static void
-bug_stack(void)
+BUG(stack, "double fault at esp *: kernel stack overflow?",
+    .also = "is the guard below the stack of thread main | eat_stack+0x")
 {
 	volatile int depth = 0;
 
 	(void)eat_stack(&depth);
 }
 
-static void
-bug_fault(void)
+BUG(stack_above, "page fault: write of 0xa*, not mapped",
+    .also = "is the guard above the stack of thread main")
+{
+	*(volatile char *)(curthread->stack + KSTACK_PAGES * PAGE_SIZE) = 1;
+}
+
+BUG(stack_smash,
+    "bug_stack_smash has written past the end of an array on its "
+    "stack")
+{
+	volatile size_t n = 24;
+	char array[16];
+
+	memset(array, 'A', n);
+}
+
+/* --- what is not mapped so --- */
+
+BUG(fault, "page fault: write of 0x10, not mapped")
 {
 	static int *volatile nowhere = (int *)0x10;
 
 	*nowhere = 1;
 }
 
-static void
-bug_rodata(void)
+BUG(call_null, "page fault: execution of 0, not mapped")
+{
+	static void (*volatile nowhere)(void);
+
+	nowhere();
+}
+
+BUG(text, "page fault: write of 0xc02*, not allowed")
+{
+	*(volatile char *)image_text = 1;
+}
+
+BUG(rodata, "page fault: write of 0xc04*, not allowed")
 {
 	*(volatile char *)image_rodata = 1;
 }
 
+/* An instruction that returns, at once. */
 static void
-bug_execute_data(void)
+execute(void *va)
 {
-	static char ret_instruction[] = {(char)0xc3};
-	void (*fn)(void) = (void (*)(void))(vm_offset_t)ret_instruction;
-
-	fn();
+	*(char *)va = (char)0xc3;
+	((void (*)(void))va)();
 }
 
-static void
-bug_double_free(void)
+BUG(execute_data, "page fault: execution of 0xc06*, not allowed")
 {
-	struct vm_page *m = vm_page_alloc(VM_ALLOC_ANY);
+	static char byte;
 
-	vm_page_free(m);
-	vm_page_free(m);
+	execute(&byte);
 }
 
-static void
-bug_free_wired(void)
-{
-	vm_page_free(vm_page_alloc(VM_ALLOC_WIRED));
-}
-
-static void
-bug_unwire(void)
-{
-	vm_page_unwire(vm_page_alloc(VM_ALLOC_ANY));
-}
-
-static void
-bug_lock_order(void)
-{
-	spin_lock(&lock_leaf);
-	spin_lock(&lock_a);
-}
-
-static void
-bug_lock_twice(void)
-{
-	spin_lock(&lock_a);
-	spin_lock(&lock_a);
-}
-
-static void
-bug_sleep_locked(void)
-{
-	spin_lock(&lock_a);
-	pause_sleep("bug", MSEC);
-}
-
-static void
-bug_sleep_critical(void)
-{
-	critical_enter();
-	pause_sleep("bug", MSEC);
-}
-
-static void
-bug_mutex_twice(void)
-{
-	mtx_lock(&mutex);
-	mtx_lock(&mutex);
-}
-
-static void
-bug_mutex_not_owner(void)
-{
-	mtx_unlock(&mutex);
-}
-
-/* Only the buffer's address may be bad. */
-static void
-bug_copy_source(void)
-{
-	char buf[8];
-
-	copy_to_buffer(buf, (void *)0x10, sizeof(buf));
-}
-
-/* Each level recovers from a fault; the last one has no stack to do it on. */
-static int
-eat_stack_by_faults(volatile int *depth)
+BUG(execute_stack, "page fault: execution of 0xa*, not allowed")
 {
 	char byte;
-	volatile int mine = *depth + 1 + (int)copy_from_buffer(&byte, NULL, 1);
 
-	if (mine < 0)
-		return (0);
-	return (eat_stack_by_faults(&mine) + mine);
+	execute(&byte);
 }
 
-static void
-bug_copy_stack(void)
+BUG(execute_direct, "page fault: execution of 0xc8*, not allowed")
 {
-	volatile int depth = 0;
+	const vm_paddr_t pa = 128 << 20;
 
-	(void)eat_stack_by_faults(&depth);
+	ASSERT(vm_page_alloc_frame(pa >> PAGE_SHIFT, VM_ALLOC_ANY) != NULL,
+	    "the frame at %#llx is in use", pa);
+	execute(pmap_phys_to_direct(pa));
 }
 
-static const struct {
-	const char *name;
-	void (*fn)(void);
-} bugs[] = {
-    {"stack", bug_stack},
-    {"fault", bug_fault},
-    {"rodata", bug_rodata},
-    {"execute-data", bug_execute_data},
-    {"double-free", bug_double_free},
-    {"free-wired", bug_free_wired},
-    {"unwire", bug_unwire},
-    {"lock-order", bug_lock_order},
-    {"lock-twice", bug_lock_twice},
-    {"sleep-locked", bug_sleep_locked},
-    {"sleep-critical", bug_sleep_critical},
-    {"mutex-twice", bug_mutex_twice},
-    {"mutex-not-owner", bug_mutex_not_owner},
-    {"copy-source", bug_copy_source},
-    {"copy-stack", bug_copy_stack},
-};
+BUG(execute_window, "page fault: execution of 0x8*, not allowed",
+    .options = "sfbuf.dmap=off")
+{
+	struct sf_buf *sf =
+	    sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT);
+
+	execute((void *)sf_buf_kva(sf));
+}
+
+BUG(execute_private, "page fault: execution of 0x4*, not allowed",
+    .options = "sfbuf.dmap=off")
+{
+	struct sf_buf *sf;
+
+	sched_pin();
+	sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_CPUPRIVATE);
+	execute((void *)sf_buf_kva(sf));
+}
+
+/* --- all of them --- */
+
+void
+bug_in_interrupt(void (*fn)(void *), void *arg)
+{
+	static struct timeout timeout;
+
+	timeout_init(&timeout, fn, arg);
+	timeout_set(&timeout, clock_now());
+	for (;;)
+		cpu_pause();
+}
+
+/* The same name, with - for _ in the second? */
+static bool
+is_called(const struct bug *b, const char *name)
+{
+	const char *p = b->name;
+
+	for (; *p != '\0' && *name == (*p == '_' ? '-' : *p); p++)
+		name++;
+	return (*p == '\0' && *name == '\0');
+}
+
+/* A line each, for tests/matrix.py. */
+static void
+list_bugs(void)
+{
+	for (const struct bug *b = bugs_start; b < bugs_end; b++) {
+		if (b->debug && !EPHEMERA_DEBUG)
+			continue;
+		kprintf_line("bug ");
+		for (const char *p = b->name; *p != '\0'; p++)
+			kprintf("%c", *p == '_' ? '-' : *p);
+		kprintf(" | %s | %s | %s\n",
+		    b->options != NULL ? b->options : "", b->says,
+		    b->also != NULL ? b->also : "");
+	}
+}
 
 void
 panic_on_purpose(const char *name)
 {
-	for (unsigned i = 0; name != NULL && i < nitems(bugs); i++)
-		if (strcmp(bugs[i].name, name) == 0)
-			bugs[i].fn();
-	if (name != NULL) {
-		sf_panic_on_purpose(name);
-		kprintf("option: no bug is called \"%s\"; tests/panics.c and "
-			"tests/sf_panics.c have the list\n",
-		    name);
+	if (name != NULL && strcmp(name, "list") == 0) {
+		list_bugs();
+		machine_exit(EXIT_PASSED);
 	}
+	for (const struct bug *b = bugs_start; b < bugs_end; b++)
+		if (name != NULL && is_called(b, name)) {
+			b->fn();
+			panic("nobody has met the bug %s", name);
+		}
+	if (name != NULL)
+		kprintf("option: no bug is called \"%s\"; panic=list names "
+			"them\n",
+		    name);
 	panic("on purpose");
 }

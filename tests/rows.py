@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 
+import matrix
 import qemu
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -72,18 +73,27 @@ MAKE_VARIABLES = {"test": "TEST", "smp": "SMP", "memory": "MEM",
                   "append": "APPEND"}
 
 
-def load(path):
-    """Return the rows of a configuration file by name, in its order."""
+def load(path, kernel=None, qemu_path=qemu.QEMU):
+    """Return the rows of a configuration file by name, in its order.
+
+    The kernel is booted if a section is one row for each of its bugs.
+    """
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
     try:
         with open(path, encoding="utf-8") as file:
             parser.read_file(file)
-        rows = {name: _parse_row(name, parser[name])
-                for name in parser.sections()}
+        rows = {}
+        for name in parser.sections():
+            keys = dict(parser[name])
+            if _convert(bool, keys.pop("matrix", "no")):
+                rows.update((row.name, row) for row in _bug_rows(
+                    name, keys, matrix.read(kernel, qemu_path)))
+            else:
+                rows[name] = _parse_row(name, keys)
     except OSError as error:
         raise qemu.SetupError(
             f"cannot read the table of rows: {error}") from error
-    except (configparser.Error, ValueError) as error:
+    except (configparser.Error, KeyError, ValueError) as error:
         raise qemu.SetupError(f"{path}: {error}") from error
     if BASE_ROW not in rows:
         raise qemu.SetupError(f"{path}: there is no row [{BASE_ROW}]")
@@ -107,6 +117,15 @@ def _parse_row(name, section):
     row = Row(name=name, **values)
     _check_choices(row)
     return row
+
+
+def _bug_rows(name, keys, bugs):
+    """Return a row for each bug, made of the section's keys and the bug."""
+    for bug in bugs:
+        append = f"panic={bug.name} {keys.get('append', '')} {bug.options}"
+        yield _parse_row(name.replace("*", bug.name), {
+            **keys, "append": " ".join(append.split()),
+            "exit": str(qemu.EXIT_PANIC), "expect": "\n".join(bug.patterns)})
 
 
 def _convert(kind, text):

@@ -291,7 +291,7 @@ def main(argv=None):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
-        rows = table.load(args.config)
+        rows = table.load(args.config, args.kernel, args.qemu)
         if args.list:
             with contextlib.suppress(BrokenPipeError):
                 list_rows(rows)
