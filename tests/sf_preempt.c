@@ -49,7 +49,7 @@ static struct {
 	enum target target;
 	struct vm_page *page[KIT_MAX_FILL + MORE_PAGES], *other;
 	/* The pass under way, in the order in which it changes. */
-	unsigned turn;
+	volatile unsigned turn;
 	struct vm_page *volatile mapping;
 	struct sf_buf *volatile held;  /* NULL: not yet, or no more */
 	_Atomic(struct sf_buf *) kept; /* the striker's */
@@ -148,16 +148,21 @@ pass(void)
 }
 
 /*
+ * A striker that is a thread can be struck itself, by the end of its time
+ * slice: then passes go on, and a buffer that was held need be no more.
  *   flags: SFB_NOWAIT in the handler, where it may find nothing free.
  */
 static void
 strike(int flags)
 {
+	unsigned turn = scene.turn;
 	struct vm_page *m = target_page();
 	bool same = scene.target == SAME;
 	struct sf_buf *held = scene.held;
 	struct sf_buf *sf = sf_buf_alloc(m, scene.flags | flags);
 
+	if (scene.turn != turn || scene.held != held)
+		held = NULL;
 	if (sf != NULL) {
 		check_tag(sf, m, "the striker");
 		if (same && held != NULL && held != sf &&
