@@ -47,7 +47,7 @@ things() {
     fuzz) say "clang libfuzzer" ;;
     analysis) say "frama-c" ;;
     coverage) say "gcov gcovr" ;;
-    bochs) say "bochs bochs-bios bochs-term script" ;;
+    bochs) say "bochs bochs-bios bochs-term" ;;
     *) return 1 ;;
     esac
 }
@@ -78,7 +78,6 @@ purpose() {
     frama-c) say "make prove: static analysis of the boot parsers" ;;
     gcov | gcovr) say "make coverage: what the tests reach" ;;
     bochs | bochs-*) say "make bochs: a second kind of machine" ;;
-    script) say "make bochs: gives Bochs a terminal" ;;
     esac
 }
 
@@ -194,8 +193,6 @@ package() {
     apt:bochs-bios) say "bochsbios vgabios" ;;
     apt:bochs-term) say bochs-term ;;
     *:bochs-*) say bochs ;;
-    apt:script) say bsdutils ;;
-    *:script) say util-linux ;;
     *) say "$2" ;;
     esac
 }
