@@ -34,7 +34,7 @@ FREESTANDING = ("stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h",
 USERS = {
     "sf_buf/*": ("sf_buf/*", "tests/*", "kernel/monitor*.c", "kernel/main.c",
                  "kernel/tour.c", "kernel/banner.c"),
-    "boot/multiboot.h": ("boot/*",),
+    "boot/multiboot.h": ("boot/*", "tests/fuzz/*"),
 }
 
 # All that the sf_buf layer needs of a kernel: the list of a port.
