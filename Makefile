@@ -276,7 +276,10 @@ clean:
 	rm -rf $(B) compile_commands.json
 
 help:
-	@sed -n 's/^# *|//p' $(filter %Makefile %.mk,$(MAKEFILE_LIST))
+	@sed -n 's/^# *|//p' Makefile
+	@echo
+	@echo "What proves it, part by part:"
+	@sed -n 's/^# *|//p' $(filter %.mk,$(MAKEFILE_LIST))
 
 # |make run       boot in QEMU, take the tour, stop at the monitor's prompt
 # |                 FILE=path  the file that the tour sends (README.md)
