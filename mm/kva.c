@@ -126,13 +126,12 @@ kva_alloc(size_t bytes)
 	return (va);
 }
 
-void
-kva_free(vm_offset_t va, size_t bytes)
+/* The caller's range; it stays what it is until that one frees it. */
+static struct range *
+range_in_use(vm_offset_t va, size_t bytes)
 {
 	struct range *r;
-	vm_paddr_t pa;
 
-	bytes = ROUND_UP(bytes, PAGE_SIZE);
 	spin_lock(&kva_lock);
 	for (r = first; r != NULL && r->start != va; r = r->next)
 		continue;
@@ -141,9 +140,21 @@ kva_free(vm_offset_t va, size_t bytes)
 	ASSERT(range_bytes(r) == bytes,
 	    "kva_free: the range at %#zx has %#zx bytes, not %#zx", va,
 	    range_bytes(r), bytes);
+	spin_unlock(&kva_lock);
+	return (r);
+}
+
+void
+kva_free(vm_offset_t va, size_t bytes)
+{
+	struct range *r = range_in_use(va, ROUND_UP(bytes, PAGE_SIZE));
+	vm_paddr_t pa;
+
 	for (; va < r->end; va += PAGE_SIZE)
 		ASSERT(!pmap_kextract(va, &pa),
 		    "kva_free: %#zx is mapped still, to %#llx", va, pa);
+	spin_lock(&kva_lock);
+	ASSERT(r->used, "kva_free: two free the range that ends at %#zx", va);
 	r->used = false;
 	if (r->next != NULL && !r->next->used)
 		range_join_next(r);
