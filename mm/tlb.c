@@ -313,33 +313,27 @@ alone(tlb_gen_t gen)
 	return (atomic_load(&nbusy) == 1 && gen % ASK_ALL != ASK_ALL_AT);
 }
 
-static tlb_gen_t
-start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
-{
-	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
-	bool self = cpumask_has(targets, curcpu_id());
-
-	if (!self || !alone(gen))
-		ask_others(targets, gen, va, count);
-	if (self)
-		serve_own(gen, va, count);
-	return (gen);
-}
-
-/* (The shootdowns in one step do not look: they are counted to the instruction.)
- */
-static void
+/* To look would cost every round fifteen instructions: a debug build does. */
+static inline void
 assert_cannot_migrate(const char *who)
 {
-	ASSERT(!intr_enabled() || sched_is_pinned(),
-	    "%s: thread %s may migrate", who, curthread->name);
+	if (EPHEMERA_DEBUG)
+		ASSERT(sched_is_pinned(), "%s: thread %s may migrate", who,
+		    curthread->name);
 }
 
 tlb_gen_t
 tlb_start(const struct cpumask *targets, const vm_offset_t *va, unsigned count)
 {
+	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
+	bool self = cpumask_has(targets, curcpu_id());
+
 	assert_cannot_migrate("tlb_start");
-	return (start(targets, va, count));
+	if (!self || !alone(gen))
+		ask_others(targets, gen, va, count);
+	if (self)
+		serve_own(gen, va, count);
+	return (gen);
 }
 
 /*
@@ -402,6 +396,7 @@ wait_for(unsigned cpu, tlb_gen_t gen)
 void
 tlb_wait(const struct cpumask *targets, tlb_gen_t gen)
 {
+	assert_cannot_migrate("tlb_wait");
 	/* Another CPU may have started the round, with this one asked. */
 	tlb_poll();
 	for (unsigned w = 0; w < cpumask_words; w++)
@@ -414,7 +409,7 @@ void
 tlb_shootdown(const struct cpumask *targets, const vm_offset_t *va,
     unsigned count)
 {
-	tlb_wait(targets, start(targets, va, count));
+	tlb_wait(targets, tlb_start(targets, va, count));
 }
 
 __regargs void
@@ -423,6 +418,7 @@ tlb_shootdown_all(const vm_offset_t *va, unsigned count)
 	const struct cpumask *online = cpu_online();
 	tlb_gen_t gen = atomic_fetch_add(&newest, 1) + 1;
 
+	assert_cannot_migrate("tlb_shootdown_all");
 	if (__predict_true(cpumask_has(online, curcpu_id()) && alone(gen))) {
 		serve_own(gen, va, count);
 		return;

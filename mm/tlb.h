@@ -25,8 +25,8 @@ typedef uint32_t tlb_gen_t;
  *     CPU, if a member, flushes while the others do.
  *   va: page addresses; not read when count is 0.
  *   count: how many; 0 or more than TLB_MAX_LIST: everything not global.
- * Requires: the page-table entries are changed already; cannot migrate.  Any
- *   interrupt state, spinlocks may be held.
+ * Requires: the page-table entries are changed already; cannot migrate (a debug
+ *   build looks).  Any interrupt state, spinlocks may be held.
  * Effects: one IPI to each busy target but this CPU; serves other CPUs' requests
  *   while waiting.  Does not sleep.
  */

@@ -235,14 +235,25 @@ BUG(copy_from_page, "pmap_copy_from_page: 2 bytes at 4095")
 
 /* --- shootdown, CPUs --- */
 
-BUG(tlb_start, "tlb_start: thread main may migrate")
+BUG(tlb_start, "tlb_start: thread main may migrate", .debug = true)
 {
 	(void)tlb_start(cpu_online(), NULL, 0);
 }
 
-BUG(tlb_done, "tlb_done: thread main may migrate")
+BUG(tlb_done, "tlb_done: thread main may migrate", .debug = true)
 {
 	(void)tlb_done(cpu_online(), 0);
+}
+
+BUG(tlb_wait, "tlb_wait: thread main may migrate", .debug = true)
+{
+	tlb_wait(cpu_online(), 0);
+}
+
+BUG(tlb_shootdown_all, "tlb_shootdown_all: thread main may migrate",
+    .debug = true)
+{
+	tlb_shootdown_all(NULL, 0);
 }
 
 BUG(tlb_cpu_start, "tlb_cpu_start: CPU * is online already")
