@@ -26,6 +26,13 @@ BUG(sf_unwired, "page * given to sf_buf_alloc is not wired")
 	(void)sf_buf_alloc(vm_page_alloc(VM_ALLOC_ANY), SFB_DEFAULT);
 }
 
+/* What an allocation that has failed returns. */
+BUG(sf_no_page, "page fault: read of 0xc, not mapped",
+    .also = "bug_sf_no_page+")
+{
+	(void)sf_buf_alloc(NULL, SFB_DEFAULT);
+}
+
 BUG(sf_n_unwired, "page * given to sf_buf_alloc_n is not wired")
 {
 	struct vm_page *page[] = {window_page(), vm_page_alloc(VM_ALLOC_ANY)};
