@@ -74,6 +74,19 @@ class Matrix(unittest.TestCase):
                 self.assertEqual(misuse.judge(bugs, out, names), [])
 
 
+    def test_a_kernel_that_lists_nothing_gets_a_row_that_fails(self):
+        with tempfile.TemporaryDirectory() as folder:
+            kernel = pathlib.Path(folder) / "ephemera.elf"
+            kernel.write_text("fake")
+            fake = str(ROOT / "tests" / "host" / "fake_qemu.py")
+            self.assertEqual(matrix.read(str(kernel), fake), [])
+            table = rows.load(ROOT / "tests" / "tests.cfg", str(kernel), fake)
+            with self.assertRaises(qemu.SetupError):
+                matrix.read(str(kernel) + ".none", fake)
+        self.assertEqual([row.append for name, row in table.items()
+                          if name.startswith("bug-")], ["panic=list"])
+
+
 class Kernel(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -58,6 +58,8 @@ def judge(bugs, out, names):
 def run(kernel, out, skip=()):
     """Return how many bugs there were, how many were met, and their names."""
     bugs = matrix.read(kernel, QEMU)
+    if not bugs:
+        raise SetupError(f"{kernel} does not list its bugs (panic=list)")
     names = [bug.name for bug in bugs if bug.name not in skip]
     for sentence in matrix.confusions(bugs):
         print(sentence)
