@@ -49,8 +49,11 @@ NEWS_SECONDS = 15
 
 RUN = re.compile(r"  # RUN (\S+)\r?$", re.MULTILINE)
 SEED = re.compile(r"  # seed (\d+):.*?(: failed)?\r?$", re.MULTILINE)
+# All CPUs may wait with interrupts disabled, where no watchdog can bark.
+LATE = re.compile(r"CPU \d+ has not answered a TLB shootdown .*")
 CAUSE = re.compile(
-    r"^(?:  # \S+:\d+: .*|panic: .*|watchdog: .*)$", re.MULTILINE)
+    r"^(?:  # \S+:\d+: .*|panic: .*|watchdog: .*|" + LATE.pattern + ")$",
+    re.MULTILINE)
 TEST_NAME = re.compile(r"^(\w+\.\w+)\r?$", re.MULTILINE)
 
 
@@ -92,6 +95,17 @@ class Result:
     reason: str = ""
 
 
+class Console(ktap.Report):
+    """A report that stops its machine where a shootdown hangs."""
+
+    guest = None
+
+    def feed(self, line):
+        super().feed(line)
+        if LATE.match(line):
+            self.guest.stop("a shootdown hangs")
+
+
 class Explorer:
     """Boots the variant."""
 
@@ -112,8 +126,9 @@ class Explorer:
                    + qemu.machine_args(smp, MEMORY, "max", "icount", MACHINE)
                    + qemu.console_args()
                    + ["-kernel", self.kernel, "-append", command_line])
-        report = ktap.Report()
+        report = Console()
         machine = guest.Guest(command, directory, "console.log", report)
+        report.guest = machine
         self.guests.add(machine)
         try:
             run = machine.run(BOOT_SECONDS)
@@ -121,6 +136,9 @@ class Explorer:
             self.guests.discard(machine)
         with open(machine.log, "rb") as file:
             console = file.read()
+        hangs = re.search(LATE.pattern.encode(), console)
+        if hangs:  # how much more it printed is chance
+            console = console[:hangs.end()]
         return run, report, console
 
     def stop(self):

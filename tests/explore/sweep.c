@@ -9,7 +9,8 @@
 #include "kernel/cpu.h"
 #include "sf_buf/sf_window.h"
 
-#define NPAGES 12
+/* More than twice the slots, so that most pages have none. */
+#define NPAGES (2 * explore_many_buffers + 20)
 /* Of many slots, too, these few are taken, so that CPUs meet there. */
 #define NSLOTS 3
 
