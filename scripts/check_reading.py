@@ -30,6 +30,10 @@ INCLUDE_FOLDERS = ("", "sf_buf/", "tests/bench/engines/sf_buf/")
 FREESTANDING = ("stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h",
                 "stdalign.h", "stdnoreturn.h", "stdatomic.h")
 
+# Files of the host build that are compiled for the host, with its headers.
+HOSTED = ("tests/port/host.c", "tests/port/parallel.c",
+          "tests/port/fiber_*.c", "tests/port/helgrind_hb.c")
+
 # Who may include what: a header's pattern, and the files that may use it.
 USERS = {
     "sf_buf/*": ("sf_buf/*", "tests/*", "kernel/monitor*.c", "kernel/main.c",
@@ -137,7 +141,8 @@ class Checker:
     def _check_include(self, path, number, bracket, name):
         header = self._resolve(name)
         if header is None:
-            if bracket == "<" and name in FREESTANDING:
+            if bracket == "<" and (name in FREESTANDING
+                                   or matches(path, HOSTED)):
                 return
             self._report(path, number, f"no header '{name}' can be found "
                          "from the project's root")

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Plant bugs in copies of the kernel's files, and see that the host build
+notices each.
+
+    tests/port/mutants.py --compile 'gcc -m64 ...' --out build/port/mutants \\
+        SOURCE...
+
+A mutant is a file of the kernel with one text replaced by another. It is
+compiled with all the other sources as they are, and run over seeds and windows
+of many sizes until a run fails. The exit status is 1 if a mutant survives; the
+last line of the output is a sentence with the figures.
+"""
+
+import argparse
+import concurrent.futures
+import itertools
+import os
+import subprocess
+import sys
+import time
+
+import run
+
+# Name: where it is, what stands there, and what stands there instead.
+MUTANTS = {
+    "round-before-entry": (
+        "sf_buf/sf_window.h",
+        "	uint32_t low = pte_take(pte);\n\n"
+        "	if (__predict_true((low & PG_A) == 0 && sf_window_is_over(sf)))",
+        "	bool over = sf_window_is_over(sf);\n"
+        "	uint32_t low = pte_take(pte);\n\n"
+        "	if (__predict_true((low & PG_A) == 0 && over))"),
+    "clear-before-stamp": (
+        "sf_buf/sf_window.c",
+        "			store_release(&sf->round, round);\n"
+        "			pte_clear_accessed(pte);\n",
+        "			pte_clear_accessed(pte);\n"
+        "			store_release(&sf->round, round);\n"),
+    "no-catch-up-after-busy": (
+        "mm/tlb.c",
+        "	atomic_fetch_add(&nbusy, 1);\n	catch_up(c);\n",
+        "	atomic_fetch_add(&nbusy, 1);\n"),
+    "no-catch-up-before-busy": (
+        "mm/tlb.c",
+        "	catch_up(c); /* what is done already stays done: see tlb_done() "
+        "*/\n", ""),
+    "low-half-first": (
+        "mm/pmap.h",
+        "	store_relaxed((volatile _Atomic uint8_t *)pte + sizeof(half),\n"
+        "	    half.byte[0]);\n"
+        "	half.byte[0] = low;\n"
+        "	store_release(pte_low(pte), half.word);\n",
+        "	uint8_t high = half.byte[0];\n"
+        "	half.byte[0] = low;\n"
+        "	store_release(pte_low(pte), half.word);\n"
+        "	store_relaxed((volatile _Atomic uint8_t *)pte + sizeof(half),\n"
+        "	    high);\n"),
+    "round-not-awaited": (
+        "sf_buf/sf_window.c",
+        "	tlb_wait(cpu_online(), sweeps.gen);\n", ""),
+    "hit-without-second-look": (
+        "sf_buf/sys/sf_buf.h",
+        "holders < 0 || load_folded(&m->sf) != sf", "holders < 0"),
+    "idle-set-left-late": (
+        "mm/tlb.c",
+        "	return (atomic_load(&nbusy) == 1 && gen % ASK_ALL != "
+        "ASK_ALL_AT);", "	return (gen % ASK_ALL != ASK_ALL_AT);"),
+}
+
+
+def plant(args, name):
+    """Compile a mutant; returns the program."""
+    path, old, new = MUTANTS[name]
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    if text.count(old) != 1:
+        sys.exit(f"mutants.py: {name}: the text is not once in {path}")
+    folder = os.path.join(args.out, name)
+    changed = os.path.join(folder, path)
+    os.makedirs(os.path.dirname(changed), exist_ok=True)
+    with open(changed, "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+    sources = [changed if source == path else source
+               for source in args.sources]
+    program = os.path.join(folder, "stress")
+    words = args.compile.split()
+    # What is changed comes first, <sys/sf_buf.h> included.
+    subprocess.run([words[0], f"-I{folder}", f"-I{folder}/sf_buf"] +
+                   words[1:] + ["-no-pie", "-o", program] + sources,
+                   check=True)
+    return program
+
+
+def hunt(args, pool, name):
+    """Runs until one fails: their number and the last one; None: no one."""
+    program = plant(args, name)
+    start = time.monotonic()
+    loads = [load for load in run.LOADS if load[0] in ("sf_buf", "tlb")]
+    source = ([program, kind, f"seed={seed}"] + words.split()
+              for seed in itertools.count(1) for kind, words in loads)
+    tried = 0
+    while time.monotonic() - start < args.seconds:
+        batch = [next(source) for _ in range(args.jobs)]
+        results = pool.map(lambda command: run.run(command, 120), batch)
+        for command, (status, output) in zip(batch, results):
+            tried += 1
+            if status != 0:
+                said = next((line for line in output.splitlines()
+                             if line.startswith(("FAIL", "PANIC", "HANG"))),
+                            run.STATUS.get(status, status))
+                return tried, time.monotonic() - start, \
+                    f"{' '.join(command[2:])}: {said}"
+    print(f"  {name}: SURVIVES {tried} runs", flush=True)
+    return None
+
+
+def parse_args(argv):
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compile", required=True, help="compiler and flags")
+    parser.add_argument("--out", required=True, help="folder for mutants")
+    parser.add_argument("--seconds", type=float, default=60,
+                        help="for each mutant, at most (60)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(),
+                        help="runs at once (one for each host CPU)")
+    parser.add_argument("--only", help="this mutant")
+    parser.add_argument("sources", nargs="+")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    """Plant and hunt; returns the exit status."""
+    args = parse_args(argv)
+    names = [args.only] if args.only else list(MUTANTS)
+    survivors = []
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for name in names:
+            found = hunt(args, pool, name)
+            if found is None:
+                survivors.append(name)
+                continue
+            tried, seconds, said = found
+            print(f"  {name}: run {tried}, {seconds:.1f} s: {said}",
+                  flush=True)
+    print(f"host-mutants: {len(names) - len(survivors)} of {len(names)} "
+          "mutants noticed" +
+          (f"; survive: {', '.join(survivors)}" if survivors else ""))
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
