@@ -34,8 +34,8 @@ UNABLE = re.compile(r"^Ephemera cannot run here: \S", re.MULTILINE)
 LEAK = re.compile(r"leaks \d+ pages|keeps what it had taken")
 HANGS = ("timed out", "closed its console", "watchdog")
 
-# Small, so that a boot allocates little: a window of few buffers, two CPUs.
-BOOT = table.Row(name="boot", smp=2, memory="64M", test="fault_boot.*",
+# Small, so that a boot allocates little: a window of few buffers.
+BOOT = table.Row(name="boot", smp=4, memory="64M", test="fault_boot.*",
                  timeout=BOOT_SECONDS)
 BOOT_WORDS = "kern.ipc.nsfbufs=256 variant.boot={}"
 
