@@ -194,5 +194,5 @@ JUMP_TEST(shootdowns_and_slices_go_on_though_the_clock_jumps)
 	}
 	crew_join(&crew);
 	test_note("fault: %u shootdowns", rounds);
-	CHECK(rounds > 10);
+	CHECK(rounds > (fault_time_is_exact() ? 10 : 0));
 }
