@@ -45,7 +45,7 @@ include tests/variants/$(VARIANT).mk
 endif
 CFLAGS += $(VARIANT_CFLAGS)
 LDFLAGS := -m elf_i386 -static --build-id=none --fatal-warnings \
-	-z max-page-size=4096 -T linker.ld $(VARIANT_LDFLAGS)
+	-z max-page-size=4096 $(VARIANT_LDFLAGS) -T linker.ld
 
 SOURCES := $(sort $(wildcard boot/*.c kernel/*.c mm/*.c sf_buf/*.c \
 	sf_buf/consumers/*.c tests/*.c tests/bench/*.c \
