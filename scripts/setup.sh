@@ -46,7 +46,7 @@ things() {
     model) say "spin" ;;
     fuzz) say "clang libfuzzer" ;;
     analysis) say "frama-c" ;;
-    coverage) say "gcov gcovr" ;;
+    coverage) say "gcov gcovr cc-m32" ;;
     bochs) say "bochs bochs-bios bochs-term" ;;
     *) return 1 ;;
     esac
@@ -68,7 +68,7 @@ purpose() {
     mformat) say "part of mtools, for grub-mkrescue" ;;
     clang-format) say "make check: layout of the source" ;;
     cppcheck | clang-tidy) say "make check: static analysis" ;;
-    cc-m32) say "host tests in 32 bits (32-bit C library)" ;;
+    cc-m32) say "host tests in 32 bits, and make coverage" ;;
     clang) say "the other compiler, make CC=clang" ;;
     gdb) say "make gdb" ;;
     gnuplot) say "make bench: the plots of its report" ;;

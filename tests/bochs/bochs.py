@@ -22,10 +22,12 @@ import argparse
 import contextlib
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+import tty
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -57,7 +59,10 @@ ata0-master: type=cdrom, path={iso}, status=inserted
 boot: cdrom
 com1: enabled=1, mode=file, dev=console.log
 log: bochs.log
+panic: action=fatal
 """
+SCREEN = re.compile(rb'connected to screen "(/dev/[^"]+)"')
+
 # As much of the machine's memory as is in use at a time; the rest is on disk.
 MAX_HOST_MEMORY = 512
 
@@ -98,26 +103,27 @@ class Machine:
         self._args = args
         self._command_line = f"test={test} {args.append}".strip()
         self._kernel = kernel
+        self._terminals = []
         self._read = 0
         self._rest = b""
 
     def run(self):
         """Boot it and follow its console until it ends."""
         self._prepare()
-        # The library `term` draws on a terminal; nobody looks.
-        screen, terminal = pty.openpty()
-        os.set_blocking(screen, False)
+        # Bochs talks on one terminal, and draws on another that it makes.
+        talk, terminal = pty.openpty()
         process = subprocess.Popen(
             ["bochs", "-q", "-f", "bochsrc", "-rc", "commands"],
             cwd=self.directory, env={**os.environ, "TERM": "xterm"},
             stdin=terminal, stdout=terminal, stderr=terminal,
             start_new_session=True)
+        self._terminals = [talk]
         try:
-            self._follow(process, screen)
+            self._follow(process)
         finally:
             stop(process)
-            os.close(terminal)
-            os.close(screen)
+            for number in [terminal, *self._terminals]:
+                os.close(number)
         self.report.finish()
         self.problems += self.report.errors
         if not self.report.started:
@@ -144,11 +150,11 @@ class Machine:
                   encoding="utf-8") as file:
             file.write(text)
 
-    def _follow(self, process, screen):
+    def _follow(self, process):
         start = news = time.monotonic()
         while process.poll() is None:
             time.sleep(0.5)
-            self._drain(screen)
+            self._drain()
             self._feed()
             now = time.monotonic()
             if now - start > self._args.timeout:
@@ -171,12 +177,24 @@ class Machine:
         return (self.report.running or
                 (f"the end of {cases[-1].name}" if cases else "its start"))
 
-    def _drain(self, screen):
-        """Keep what is drawn: a terminal that is full would stop Bochs."""
-        with open(os.path.join(self.directory, "screen.log"), "ab") as log, \
-                contextlib.suppress(BlockingIOError):
-            while True:
-                log.write(os.read(screen, 65536))
+    def _drain(self):
+        """Read both terminals: one that is full would stop Bochs."""
+        with open(os.path.join(self.directory, "screen.log"), "ab") as log:
+            for number in self._terminals:
+                os.set_blocking(number, False)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        log.write(os.read(number, 65536))
+        if len(self._terminals) == 1:
+            self._open_screen()
+
+    def _open_screen(self):
+        with open(os.path.join(self.directory, "screen.log"), "rb") as log:
+            match = SCREEN.search(log.read())
+        if match:
+            screen = os.open(match[1], os.O_RDONLY | os.O_NOCTTY)
+            tty.setraw(screen)
+            self._terminals.append(screen)
 
     def _feed(self):
         """Read what the console's file has got since."""
@@ -203,7 +221,7 @@ class Machine:
 def stop(process):
     """End Bochs and what it started."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
