@@ -364,6 +364,32 @@ RACE_TEST(a_run_takes_nothing_that_one_before_it_waits_for)
 }
 
 /*
+ * Two runs that do not overlap; whoever frees a buffer of the second is on the
+ * way to the list.
+ */
+RACE_TEST(a_run_takes_what_the_one_before_it_cannot_use)
+{
+	struct waiter *first, *second;
+	struct sf_buf *slot = (struct sf_buf *)SF_BUFS_BASE;
+	unsigned last = kit_stats().nsfbufs - 1;
+
+	if (kit_stats().strict)
+		SKIP("strict mode has no runs");
+	if (!full_window(2 * MOST_PAGES))
+		return;
+	first = start_waiter(0, curcpu_id(), MOST_PAGES, SFB_RUN, NULL);
+	half_free(&slot[last]);
+	second = start_waiter(1, curcpu_id(), 2, SFB_RUN, NULL);
+	sf_buf_idle(&slot[last]); /* the second run has it by now */
+	kit_unmap(&slot[last - 1]);
+	finish(second);
+	CHECK(second->got && !has_returned(first));
+	kit_unmap_all();
+	finish(first);
+	CHECK(first->got);
+}
+
+/*
  * All buffers are freed, one after the other; somewhere the run is complete.
  *
  * Kills: a run that forgets a buffer of its stretch that others get.

@@ -427,7 +427,8 @@ ask_the_deaf(void)
 	}
 	early = tlb_done(cpu_online(), gen);
 	store_release(&stage, 2);
-	tlb_wait(cpu_online(), gen);
+	SPIN_UNTIL(tlb_done(cpu_online(), gen));
+	tlb_wait(cpu_online(), gen); /* not for long */
 	store_release(&stage, 3);
 	critical_exit();
 	return (early);
