@@ -170,6 +170,8 @@ class Progress:
 class Session:
     """Runs rows side by side, as many as keep `jobs` host CPUs busy."""
 
+    runner_class = guest.RowRunner
+
     def __init__(self, args, chosen, rows, qemu_path):
         self.args = args
         self.rows = rows
@@ -201,8 +203,8 @@ class Session:
                 self._start(row)
 
     def _start(self, row):
-        runner = guest.RowRunner(row, self.args.kernel, self.qemu_path,
-                                 self.args.out)
+        runner = self.runner_class(row, self.args.kernel, self.qemu_path,
+                                   self.args.out)
         self.running.append(runner)
 
         def work():

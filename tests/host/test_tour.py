@@ -3,9 +3,11 @@
 through scripts/run.py.
 
 The kernel is build/ephemera.elf, or what KERNEL in the environment names.
+Where KEEP_COM2 names a directory, what each boot sent on COM2 is kept there.
 """
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,13 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KERNEL = os.environ.get("KERNEL", str(ROOT / "build" / "ephemera.elf"))
 TIMEOUT_SECONDS = 120
+
+
+def keep_com2(path):
+    keep = os.environ.get("KEEP_COM2")
+    if keep and path.exists():
+        number = len(os.listdir(keep))
+        shutil.move(path, pathlib.Path(keep) / f"{number}.bin")
 
 
 class Session:
@@ -32,6 +41,7 @@ class Session:
                 input=keys.encode(), stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, timeout=TIMEOUT_SECONDS,
                 check=False)
+            keep_com2(pathlib.Path(folder) / "o" / "com2.bin")
         self.text = done.stdout.decode(errors="replace")
         self.status = done.returncode
 
