@@ -12,10 +12,12 @@ FUZZ_CFLAGS := -m32 -std=gnu11 -O1 -g -ffreestanding -fno-strict-aliasing \
 FUZZ_HOST := $(foreach f,memcpy memmove memset memcmp strlen strcmp strncmp, \
 	-D$(f)=kernel_$(f))
 
-# Nothing is looked for in the made-up machine, and it is what takes the time.
+# Nothing is looked for in the made-up machine and in the plain model of the
+# memory map, and they are what takes the time.
 FUZZ_PLAIN := -fno-sanitize=all -O2
 FUZZ_FLAGS = $(if $(filter kernel/string.c,$<),$(FUZZ_HOST)) \
-	$(if $(filter tests/fake_firmware.c,$<),$(FUZZ_PLAIN))
+	$(if $(filter tests/fake_firmware.c tests/fuzz/memmap.c,$<), \
+	$(FUZZ_PLAIN))
 
 # What a target is made of, besides itself.
 FUZZ_TARGETS := memmap multiboot option acpi mptable tar_header lineedit printf
@@ -80,3 +82,8 @@ fuzz-bugs: $(FUZZ_TARGETS:%=$(FUZZ)/%-clang)
 
 fuzz-corpus: $(FUZZ_TARGETS:%=$(FUZZ)/%-gcc)
 	@$(FUZZ_RUN) --replay
+
+# |make hostile-boots  machines whose firmware and loader lie, or are odd
+.PHONY: hostile-boots
+hostile-boots: all tools-run
+	@tests/fuzz/hostile.py --kernel $(KERNEL) $(if $(JOBS),--jobs $(JOBS))

@@ -21,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.dirname(HERE), os.path.join(ROOT, "scripts")]
 
 import rows as table  # noqa: E402
+from qemu import SetupError  # noqa: E402
 
 CONFIG = os.path.join(HERE, "hostile.cfg")
 ROMS = "build/fuzz/roms"
@@ -50,13 +51,18 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kernel", default="build/ephemera.elf",
                         metavar="FILE", help="(default: %(default)s)")
-    parser.add_argument("--rows", default="*", metavar="GLOB",
+    parser.add_argument("--rows", default="*", metavar="GLOB[,GLOB]",
                         help="the machines of these names (default: all)")
     parser.add_argument("--jobs", metavar="N", help="host CPUs to keep busy")
     args = parser.parse_args()
     os.chdir(ROOT)
+    try:
+        names = [row.name for row in
+                 table.select(table.load(CONFIG), args.rows, "all")]
+    except SetupError as error:
+        print(f"tests/fuzz/hostile.py: {error}", file=sys.stderr)
+        return 2
     subprocess.run([os.path.join(HERE, "junk_tables.py"), ROMS], check=True)
-    names = fnmatch.filter(table.load(CONFIG), args.rows)
     wide = fnmatch.filter(names, WIDE)
     options = ["--kernel", args.kernel]
     options += ["--jobs", args.jobs] if args.jobs else []
