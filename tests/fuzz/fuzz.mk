@@ -87,3 +87,8 @@ fuzz-corpus: $(FUZZ_TARGETS:%=$(FUZZ)/%-gcc)
 .PHONY: hostile-boots
 hostile-boots: all tools-run
 	@tests/fuzz/hostile.py --kernel $(KERNEL) $(if $(JOBS),--jobs $(JOBS))
+
+# |make frama-c   what reads firmware's tables, by static analysis of all paths
+.PHONY: frama-c
+frama-c: | tools-analysis
+	@tests/fuzz/eva.py
