@@ -3,11 +3,10 @@
  *
  * Modelled, step by step in the code's order: sf_buf_private_hit(), try_take()
  * with slot_mark(), pte_take(), slot_install() and the unmarking,
- * sf_buf_map_elsewhere() (all hits before any taking), sf_buf_free(),
- * sf_buf_unhold(), sf_private_unmap() in strict mode, and
+ * sf_buf_free(), sf_buf_unhold(), sf_private_unmap() in strict mode, and
  * sf_private_process_page() on another CPU.
  *
- * Three threads of the owner CPU map pages for ever; between any two of their
+ * Threads of the owner CPU map pages for ever; between any two of their
  * steps another may run, which includes an interrupt handler that maps: that
  * is the same with fewer interleavings.  A buffer is freed by its thread or is
  * handed to another CPU, which frees it.  The other CPU also looks for pages in
@@ -18,9 +17,11 @@
  * - A walk, speculative or not, can come at any moment at which the entry is
  *   present; it sets A.  A TLB never drops an entry by itself: one that is
  *   dropped and filled again is a walk, one that is dropped cannot be stale.
- * - A page's first slot is its number modulo 2, and it has two: all of them.
- *   When both are held the shared window helps; here the thread does without.
- *   So has_held_buffer() is left out: it returns shared buffers only.
+ * - A thread tries any slot, in either way, and gives up if that fails: which
+ *   slots sf_buf_map_elsewhere() tries in which order is one case of that.  Slots
+ *   share nothing then, so one stands for all; a search with two agrees.
+ *   has_held_buffer() and the shared window's help are left out: they return
+ *   shared buffers only.
  * - The round of sf_private_unmap() is one step: see shootdown.pml.
  * - The threads share a CPU, so they see memory in the order of the program.
  *   Another CPU changes only `state`, by locked operations (and in strict mode
@@ -40,7 +41,6 @@
  * @bug BUG_NO_SECOND_LOOK -DNTHREADS=2 -DNSLOT=1 -DNPAGE=2 -DSTRICT=0
  * @bug BUG_UNMARK_BY_STORE -DNTHREADS=2 -DNSLOT=1 -DNPAGE=2 -DSTRICT=0
  */
-#define NTHREAD 3
 #ifndef NSLOT
 #define NSLOT 2
 #endif
@@ -48,9 +48,6 @@
 #define NPAGE 3			/* 1 to NPAGE; 0: none */
 #endif
 #define MARK 64
-#define NOBODY 15
-
-#define REMOTE NTHREAD		/* what the other CPU holds is in hold[REMOTE] */
 
 short state[NSLOT];
 byte page[NSLOT];
@@ -119,7 +116,9 @@ inline hit() {
 }
 
 /* try_take(s, m) */
+/* An else that came first in an option would be the outer choice's, so skip. */
 inline take() {
+	skip;
 #ifdef BUG_PAGE_BEFORE_MARK
 	if
 	:: state[s] == 0 -> page[s] = m
@@ -202,6 +201,7 @@ inline use(s, m) {
 inline free() {
 #ifdef BUG_USE_AFTER_FREE
 	/* A decrement that is no release: the last use comes after it. */
+	skip;
 	if
 	:: atomic { state[s] == 1 -> state[s] = 0; refs[s]-- }
 	:: atomic { else -> state[s] = state[s] - 1; refs[s]-- }

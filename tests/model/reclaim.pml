@@ -38,9 +38,9 @@
  * when nobody is amid a call, `state` is the number of holders and each linked
  * page leads to a slot that has it: no slot is lost.
  *
- * @run plenty -DNSLOT=1 -DNUSER=2 -DMAXROUND=3
- * @run slots -DNSLOT=2 -DNUSER=2 -DNCPU=1 -DMAXROUND=1
- * @run scarce -DNSLOT=2 -DNUSER=1 -DNCPU=2 -DMAXROUND=3 -DSCARCE
+ * @run plenty -DNSLOT=1 -DNUSER=2 -DNCPU=3 -DMAXROUND=2
+ * @run slots -DNSLOT=2 -DNPAGE=3 -DNUSER=2 -DNCPU=1 -DMAXROUND=0
+ * @run scarce -DNSLOT=2 -DNPAGE=3 -DNUSER=1 -DNCPU=2 -DMAXROUND=2 -DSCARCE
  * @run mixed -DNSLOT=1 -DNUSER=2 -DNCPU=2 -DMAXROUND=2 -DSCARCE
  * @bug BUG_JUDGE_BEFORE_TAKE -DNSLOT=1
  * @bug BUG_CLEAR_BEFORE_STAMP -DNSLOT=1
@@ -251,7 +251,7 @@ inline take_scarce() {
 	:: ok ->
 		atomic { a = accessed[s]; present[s] = 0; accessed[s] = 0 };
 		if
-		:: /* sf_window_clean_one_locked() */
+		:: skip; /* sf_window_clean_one_locked() */
 			forget();
 			if
 #ifdef BUG_ONE_BY_A
@@ -390,6 +390,11 @@ end:	do
 	od
 }
 
+#if NPAGE > 2
+#define CHOOSE_PAGE if :: m = 1 :: m = 2 :: m = 3 fi
+#else
+#define CHOOSE_PAGE if :: m = 1 :: m = 2 fi
+#endif
 #if NSLOT > 1
 #define CHOOSE_SLOT if :: s = 0 :: s = 1 fi
 #define ALONE(s) (refs[1 - (s)] == 0 || page[1 - (s)] != page[s])
@@ -416,7 +421,7 @@ proctype user() {
 	bit ok, a, was, clean;
 
 end:	do
-	:: atomic { if :: m = 1 :: m = 2 fi; busy++ };
+	:: atomic { CHOOSE_PAGE; busy++ };
 		hit();
 		if
 		:: ok

@@ -7,11 +7,12 @@
  * tlb_cpu_idle(), tlb_cpu_busy(), and of kernel/spinlock.c lock_slowly(), which
  * polls.  A step of the model reads or writes at most one word that CPUs share.
  *
- * Each CPU withdraws a page of its own with interrupts enabled, or with
- * interrupts disabled, or under a spinlock that all want; CPU 0 may start two
- * rounds before it waits for either (as sf_window.c does), so entries of the
- * ring are overwritten.  Meanwhile each may halt and wake, for an IPI or for
- * any other reason.
+ * Three CPUs withdraw pages, halt and wake (for an IPI or for any other reason),
+ * or just use memory; what each does is in a table at the end.  In `crossed` two
+ * ask with interrupts disabled, of which one or both want the same spinlock; in
+ * `ring` one starts two rounds before it waits for either, so entries of the
+ * ring, which has one, are overwritten while they are read; in `idle` two
+ * ask and two halt.
  *
  * Abstractions, and why they lose nothing:
  * - A page that is still mapped is in every TLB, always: whoever flushes it fills
@@ -51,12 +52,9 @@
 #ifndef NCPU
 #define NCPU 3
 #endif
-#define NREQ (NCPU + 1)		/* generations 1 to NREQ; page g - 1... */
+#define NREQ (NCPU + 1)		/* requests: a page each, a generation each */
 #ifndef RING
 #define RING 1			/* 64 in the code */
-#endif
-#ifndef NAPS
-#define NAPS 1			/* how often each CPU may halt */
 #endif
 #define WRITING 15
 #define BIT(i) (1 << (i))

@@ -28,19 +28,19 @@
  *
  * Properties: an allocation that succeeds holds all its pages, one that fails
  * none; nobody sleeps with a signal that is delivered; a slot goes to the first
- * that can use it; nobody waits for ever; in the end no slot is held or marked,
- * and each is on the list.
+ * that can use it, and no idle slot stays when one that waited leaves; nobody
+ * waits for ever; in the end no slot is held or marked, and each is on the list.
  *
  * @run two -DCONFIG=0
- * @run one -DCONFIG=1
+ * @run leave -DCONFIG=1
  * @run all -DCONFIG=2
  * @bug BUG_NO_RECHECK -DCONFIG=0
  * @bug BUG_QUEUED_LATE -DCONFIG=0
  * @bug BUG_LEAK_ON_SIGNAL -DCONFIG=0
- * @bug BUG_NO_SERVE -DCONFIG=0
+ * @bug BUG_NO_SERVE -DCONFIG=1
  * @bug BUG_SIGNAL_BEFORE_WCHAN -DCONFIG=0
- * @bug BUG_SCARCE_AFTER_LOOK -DCONFIG=0
- * @bug BUG_SCARCE_BEFORE_FREE -DCONFIG=0
+ * @bug BUG_SCARCE_AFTER_LOOK -DCONFIG=1
+ * @bug BUG_SCARCE_BEFORE_FREE -DCONFIG=1
  */
 #define NT 3
 #ifndef NSLOT
@@ -378,7 +378,11 @@ inline sleep() {
 	fi; \
 	queue[2] = NONE
 
-#define ANY_WAITS (queue[0] != NONE)
+#if NSLOT > 2
+#define ANY_LISTED (listed[0] || listed[1] || listed[2])
+#else
+#define ANY_LISTED (listed[0] || listed[1])
+#endif
 
 /* serve_waiters(): each turn gives a slot to the first that can use it. */
 inline serve_waiters() {
@@ -411,37 +415,44 @@ inline enter() {
 	fi
 }
 
-/* sf_wait_alloc(); the result in ok. */
+/*
+ * sf_wait_alloc(); the result in ok.  The calls of fulfil() before and after
+ * sleeping are one here, for Spin's sake.
+ */
 inline wait_alloc() {
 	lock();
 	enter();
-	fulfil();
-	if
-	:: ok
-	:: !ok ->
-#ifdef BUG_QUEUED_LATE
-		unlock();
-		lock();
-#endif
-		atomic { ADD };
-		do
-		:: sleep();
-			if
-			:: !error ->
+	do
+	::
 #ifdef BUG_NO_RECHECK
-				ok = 1
+		if
+		:: queued -> ok = 1
+		:: !queued -> fulfil()
+		fi;
 #else
-				fulfil()
+		fulfil();
 #endif
-			:: error
-			fi;
-			if
-			:: ok || error -> break
-			:: !ok && !error
-			fi
-		od;
-		error = 0;
-		atomic { REMOVE };
+		if
+		:: ok -> break
+		:: !ok && queued
+		:: !ok && !queued ->
+#ifdef BUG_QUEUED_LATE
+			unlock();
+			lock();
+#endif
+			atomic { ADD; queued = 1 }
+		fi;
+		sleep();
+		if
+		:: error -> break
+		:: !error
+		fi
+	od;
+	error = 0;
+	if
+	:: !queued
+	:: queued ->
+		atomic { REMOVE; queued = 0 };
 #ifndef BUG_NO_SERVE
 		serve_waiters();
 #endif
@@ -452,7 +463,9 @@ inline wait_alloc() {
 #ifndef BUG_LEAK_ON_SIGNAL
 			give_up_all()
 #endif
-		fi
+		fi;
+		/* I6, where it has no exceptions. */
+		assert(NOBODY_CAN_USE || !ANY_LISTED)
 	fi;
 	unlock()
 }
@@ -477,7 +490,7 @@ inline hit() {
 proctype thread(byte me, set, times; bit catch) {
 	byte held, p, s, r, i, missing;
 	short before;
-	bit ok, last, error, b;
+	bit ok, last, error, b, queued;
 
 	do
 	:: times == 0 -> break
@@ -550,16 +563,16 @@ active proctype judge() {
 init {
 	atomic {
 		page[0] = 0; slot_of[0] = 0;
-		page[1] = NONE;
+		page[1] = 1; slot_of[1] = 1;
 #if CONFIG == 0			/* two of two pages, and one that is signalled */
 		run thread(0, 3, 1, 0);
 		run thread(1, 6, 1, 1);
 		run thread(2, 4, 1, 0);
 		run signaller(1)
-#elif CONFIG == 1		/* more threads than slots, one page each */
+#elif CONFIG == 1		/* one that leaves before others */
 		run thread(0, 1, 1, 0);
-		run thread(1, 2, 2, 1);
-		run thread(2, 4, 1, 0);
+		run thread(1, 6, 1, 1);
+		run thread(2, 4, 2, 0);
 		run signaller(1)
 #else				/* all three want two */
 		run thread(0, 3, 1, 1);
