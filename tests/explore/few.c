@@ -64,7 +64,8 @@ share_three(unsigned self)
 			tdsignal(explore_thread((self + 1) % EXPLORE_THREADS),
 			    SIGINT);
 		else if (r % 8 < 3)
-			explore_peek(r / 8 % explore_few_buffers);
+			explore_peek_and_use(r / 8 % explore_few_buffers, page,
+			    NPAGES);
 		pass_on_nothing();
 		(void)signal_take();
 	}

@@ -108,6 +108,31 @@ explore_peek(uint32_t slot)
 }
 
 void
+explore_peek_and_use(uint32_t slot, struct vm_page *const *page, unsigned n)
+{
+	struct sf_buf *sf = &sf_window.slot[slot];
+	struct vm_page *m;
+	unsigned i;
+
+	explore_peek(slot);
+	m = load_relaxed(&sf->page);
+	for (i = 0; i < n && page[i] != m; i++)
+		continue;
+	if (i == n)
+		return; /* of an earlier test */
+	for (unsigned turns = 0; turns < 50 && load_relaxed(&m->sf) != sf;
+	     turns++)
+		cpu_pause();
+	if (load_relaxed(&m->sf) != sf)
+		return;
+	sf = sf_buf_alloc(m, SFB_NOWAIT);
+	if (sf == NULL)
+		return;
+	explore_check(sf);
+	sf_buf_free(sf);
+}
+
+void
 explore_check_idle(struct vm_page *const *page, unsigned n)
 {
 	CHECK_EQ(kit_stats().nsfbufsused, 0);

@@ -61,6 +61,11 @@ void explore_check(struct sf_buf *sf);
  * whatever is there goes into this CPU's TLB, and A may be set. */
 void explore_peek(uint32_t slot);
 
+/* The same; then use the page, one of n, for which the slot is just being made
+ * ready, as soon as it is found there. */
+void
+explore_peek_and_use(uint32_t slot, struct vm_page *const *page, unsigned n);
+
 /* Nobody holds a buffer: everything has to say so. */
 void explore_check_idle(struct vm_page *const *page, unsigned n);
 

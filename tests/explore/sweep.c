@@ -3,7 +3,8 @@
  * a CPU's hand, as one that it has from the harvest before; each access
  * through the slot's address is one that a processor may make at any time.
  *
- * Kills: judging the round before taking the entry; stamping after A is cleared.
+ * Kills: judging the round before taking the entry; stamping after A is cleared;
+ * an entry whose low half comes first.
  */
 #include "tests/explore/kit.h"
 #include "kernel/cpu.h"
@@ -68,6 +69,10 @@ sweep_and_take(unsigned self)
 			break;
 		case 2:
 			check_and_free(sf_buf_alloc(m, SFB_DEFAULT));
+			break;
+		case 3:
+		case 4:
+			explore_peek_and_use(slot, page, NPAGES);
 			break;
 		default:
 			explore_peek(slot);

@@ -2,9 +2,7 @@
  * Explorations of a window with many idle buffers: hits, misses, sweeps, and
  * the way to few idle buffers and back.
  *
- * Kills: judging the round before taking the entry; stamping after A is cleared;
- * an entry whose low half comes first; a hit without a second look; `scarce` set
- * after the look at all slots.
+ * Kills: a hit without a second look; `scarce` set after the look at all slots.
  */
 #include "tests/explore/kit.h"
 #include "sf_buf/sf_idle.h"
