@@ -2,8 +2,8 @@
  * Explorations of a window of three buffers, for which threads wait; and of
  * private mappings.
  *
- * Kills: a free that misses who waits; a signal that takes a buffer along; a
- * private hit without a second look.
+ * Kills: a hit without a second look; a lock released before the sleep queue
+ * is entered; a load and a store where tlb_poll() exchanges.
  */
 #include "tests/explore/kit.h"
 #include "kernel/signal.h"

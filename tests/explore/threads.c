@@ -2,8 +2,7 @@
  * Explorations of locks, sleep and wakeup; and a race on purpose, which has to
  * be found.
  *
- * Kills: a wakeup between entering the queue and leaving the CPU that is lost; a
- * signal that comes then; two holders of a lock.
+ * Kills: no second look for signals once the sleep queue is entered.
  */
 #include "tests/explore/kit.h"
 #include "kernel/mutex.h"

@@ -1,9 +1,7 @@
 /*
  * Explorations of shootdowns that cross, with CPUs that fall idle and wake.
  *
- * Kills: a CPU that does not catch up after it has joined those that are
- * asked; a round that is over and then is not; a request that is lost because it
- * came while another was taken up.
+ * Kills: a CPU that joins those that are asked without catching up first.
  */
 #include "tests/explore/kit.h"
 #include "kernel/copy.h"
