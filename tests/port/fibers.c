@@ -31,7 +31,7 @@ static uint64_t random_state;
 
 /* The phase. */
 static uint32_t weight[PORT_CPUS];
-static uint32_t mean_steps, changes_left;
+static uint32_t mean_steps, changes_left, speculation;
 static int steps_left;
 
 /* switch.S */
@@ -125,6 +125,8 @@ new_phase(void)
 
 	for (unsigned i = 0; i < ncpus; i++)
 		weight[i] = weights[exec_random(nitems(weights))];
+	/* How much is filled in TLBs unasked: with little, slots stay clean. */
+	speculation = 1u << 2 * exec_random(4);
 	mean_steps = means[exec_random(nitems(means))];
 	changes_left = 8u << exec_random(8);
 }
@@ -172,7 +174,8 @@ change_cpu(bool other)
 static void
 stop_here(bool other)
 {
-	machine_hardware();
+	if (exec_random(speculation) == 0)
+		machine_hardware();
 	change_cpu(other);
 	machine_interrupts();
 }

@@ -361,6 +361,5 @@ machine_is_settled(uint32_t gen)
 void
 machine_hardware(void)
 {
-	if (exec_random(4) == 0)
-		mmu_speculate();
+	mmu_speculate();
 }

@@ -67,10 +67,34 @@ MUTANTS = {
         "ASK_ALL_AT);", "	return (gen % ASK_ALL != ASK_ALL_AT);"),
 }
 
+# What shows so seldom that only the load that shows it most is worth its time.
+RARE = {"clear-before-stamp": "cpus=6 slots=200 threads=6 ops=800",
+        "round-before-entry": "cpus=4 slots=100 threads=4"}
 
-def plant(args, name):
-    """Compile a mutant; returns the program."""
-    path, old, new = MUTANTS[name]
+# The same, for ThreadSanitizer to notice.
+RACES = {
+    "lock-released-relaxed": (
+        "kernel/spinlock.c",
+        "	c->spin_depth = 0;\n	store_release(&l->owner, NULL);",
+        "	c->spin_depth = 0;\n	store_relaxed(&l->owner, NULL);"),
+    "lock-taken-relaxed": (
+        "kernel/spinlock.c",
+        "	    memory_order_acquire, memory_order_relaxed));",
+        "	    memory_order_relaxed, memory_order_relaxed));"),
+    "free-pages-plain": (
+        "mm/vm_buddy.c",
+        "	return (load_relaxed(&zones[zone].free_pages));",
+        "	return (*(uint32_t *)&zones[zone].free_pages);"),
+    "stack-left-relaxed": (
+        "kernel/sched.c",
+        "	store_release(&prev->on_cpu, 0);",
+        "	store_relaxed(&prev->on_cpu, 0);"),
+}
+
+
+def write_mutant(args, name):
+    """The changed file; returns its folder, the file's own path, its new one."""
+    path, old, new = MUTANTS.get(name) or RACES[name]
     with open(path, encoding="utf-8") as file:
         text = file.read()
     if text.count(old) != 1:
@@ -80,6 +104,28 @@ def plant(args, name):
     os.makedirs(os.path.dirname(changed), exist_ok=True)
     with open(changed, "w", encoding="utf-8") as file:
         file.write(text.replace(old, new))
+    return folder, path, changed
+
+
+def plant_race(args, name):
+    """Link a mutant with the objects that ThreadSanitizer knows."""
+    folder, path, changed = write_mutant(args, name)
+    program = os.path.join(folder, "stress")
+    mine = os.path.join(folder, "changed.o")
+    compiler = args.race_compile.split()
+    subprocess.run(compiler + ["-c", changed, "-o", mine], check=True)
+    objects = [mine if name.endswith("/" + path[:-1] + "o") else name
+               for name in args.race_objects.split()]
+    subprocess.run(compiler + ["-no-pie", "-o", program] + objects,
+                   check=True)
+    return program
+
+
+def plant(args, name):
+    """Compile a mutant; returns the program."""
+    if name in RACES:
+        return plant_race(args, name)
+    folder, path, changed = write_mutant(args, name)
     sources = [changed if source == path else source
                for source in args.sources]
     program = os.path.join(folder, "stress")
@@ -95,7 +141,10 @@ def hunt(args, pool, name):
     """Runs until one fails: their number and the last one; None: no one."""
     program = plant(args, name)
     start = time.monotonic()
-    loads = [load for load in run.LOADS if load[0] in ("sf_buf", "tlb")]
+    loads = [load for load in run.LOADS
+             if name in RACES or load[0] in ("sf_buf", "tlb")]
+    if name in RARE:
+        loads = [("sf_buf", RARE[name])]
     source = ([program, kind, f"seed={seed}"] + words.split()
               for seed in itertools.count(1) for kind, words in loads)
     tried = 0
@@ -106,7 +155,8 @@ def hunt(args, pool, name):
             tried += 1
             if status != 0:
                 said = next((line for line in output.splitlines()
-                             if line.startswith(("FAIL", "PANIC", "HANG"))),
+                             if line.startswith(("FAIL", "PANIC", "HANG",
+                                                 "SUMMARY"))),
                             run.STATUS.get(status, status))
                 return tried, time.monotonic() - start, \
                     f"{' '.join(command[2:])}: {said}"
@@ -120,9 +170,13 @@ def parse_args(argv):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compile", required=True, help="compiler and flags")
+    parser.add_argument("--race-compile", required=True,
+                        help="the same, for ThreadSanitizer")
+    parser.add_argument("--race-objects", required=True,
+                        help="all that makes a program for it")
     parser.add_argument("--out", required=True, help="folder for mutants")
-    parser.add_argument("--seconds", type=float, default=60,
-                        help="for each mutant, at most (60)")
+    parser.add_argument("--seconds", type=float, default=90,
+                        help="for each mutant, at most (90)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(),
                         help="runs at once (one for each host CPU)")
     parser.add_argument("--only", help="this mutant")
@@ -133,7 +187,7 @@ def parse_args(argv):
 def main(argv=None):
     """Plant and hunt; returns the exit status."""
     args = parse_args(argv)
-    names = [args.only] if args.only else list(MUTANTS)
+    names = [args.only] if args.only else list(MUTANTS) + list(RACES)
     survivors = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for name in names:

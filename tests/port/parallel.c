@@ -117,7 +117,8 @@ port_step(const char *where)
 	if (self->linger-- != 0)
 		return;
 	self->linger = exec_random(64);
-	machine_hardware();
+	if (exec_random(4) == 0)
+		machine_hardware();
 	linger();
 	machine_interrupts();
 }

@@ -49,6 +49,38 @@ $(eval $(call port_build,parallel,-m64 -pthread,-fsanitize=thread,\
 $(eval $(call port_build,helgrind,-m64 -pthread -include tests/port/helgrind_hb.h,,\
     tests/port/parallel.c tests/port/helgrind_hb.c))
 
+# The readers of strange input, with the kernel's own tests of them.  The C
+# library has functions of the same names, in which sanitizers are interested.
+PORT_SUITES := boot/parse.c mm/memmap.c $(addprefix kernel/,option.c acpi.c \
+	mptable.c topology.c firmware.c string.c printf.c lineedit.c \
+	cpumask.c) \
+	sf_buf/consumers/tar_header.c $(addprefix tests/,topology.c mptable.c \
+	memmap.c string.c lineedit.c fake_firmware.c topology_check.c \
+	port/suites.c)
+# tests/string.c is about pointers of 32 bits.
+PORT_RENAMED := $(foreach f,memcpy memmove memset memcmp strlen strcmp \
+	strncmp strlcpy,-D$(f)=kernel_$(f))
+
+define port_suites
+$(PORT)/suites$(1)/%.o: %.c tests/port/port.mk
+	@mkdir -p $$(@D)
+	@echo "CC    $$< (suites$(1))"
+	@$$(PORT_CC) -m$(1) -fsanitize=address,undefined \
+	    -fno-sanitize-recover=undefined $(PORT_CFLAGS) \
+	    $$(if $$(filter tests/port/host.c,$$<),,$(PORT_RENAMED)) \
+	    -MMD -MP -c $$< -o $$@
+PORT_suites$(1)_OBJECTS := $(patsubst %.c,$(PORT)/suites$(1)/%.o, \
+    $(filter-out $(if $(filter 64,$(1)),tests/string.c),$(PORT_SUITES)) \
+    tests/port/host.c)
+$(PORT)/suites$(1)/suites: $$(PORT_suites$(1)_OBJECTS) tests/port/suites.ld
+	@echo "LD    $$@"
+	@$$(PORT_CC) -m$(1) -fsanitize=address,undefined -no-pie -o $$@ \
+	    $$(PORT_suites$(1)_OBJECTS) -Wl,-T,tests/port/suites.ld
+-include $$(PORT_suites$(1)_OBJECTS:.o=.d)
+endef
+$(eval $(call port_suites,32))
+$(eval $(call port_suites,64))
+
 PORT_RUN = tests/port/run.py --program $(PORT)/$(1)/stress
 PORT_SOURCES := $(PORT_KERNEL) $(PORT_MACHINE) $(PORT_HOST)
 
@@ -58,7 +90,11 @@ HOST_SECONDS ?= 100
 host-stress: $(PORT)/tsan/stress | tools-host
 	@$(call PORT_RUN,tsan) --name host-tsan --seconds $(HOST_SECONDS)
 
-host-asan: $(PORT)/asan/stress | tools-host
+host-asan: $(PORT)/asan/stress $(PORT)/suites32/suites $(PORT)/suites64/suites | tools-host
+	@for m in 32 64; do ASAN_OPTIONS=detect_leaks=0 \
+	    $(PORT)/suites$$m/suites run >$(PORT)/suites$$m/log 2>&1 || \
+	    { cat $(PORT)/suites$$m/log; echo "host-asan: suites$$m failed"; \
+	    exit 1; }; done; tail -1 $(PORT)/suites32/log
 	@$(call PORT_RUN,asan) --name host-asan --seconds 40
 
 host-parallel: $(PORT)/parallel/stress | tools-host
@@ -70,9 +106,11 @@ host-helgrind: $(PORT)/helgrind/stress | tools-host
 host-bugs: $(PORT)/plain/stress | tools-host
 	@$(call PORT_RUN,plain) --name host-bugs --bugs
 
-host-mutants: | tools-host
+host-mutants: $(PORT)/tsan/stress | tools-host
 	@tests/port/mutants.py --out $(PORT)/mutants \
 	    --compile '$(PORT_CC) -m64 $(PORT_CFLAGS)' \
+	    --race-compile '$(PORT_CC) -m64 -fsanitize=thread $(PORT_CFLAGS)' \
+	    --race-objects '$(PORT_tsan_OBJECTS)' \
 	    $(PORT_SOURCES) $(PORT_FIBERS) tests/port/fiber_none.c
 
 # What make test has time for.

@@ -25,7 +25,7 @@ SF_BUF = [f"cpus={cpus} slots={slots} {rest}" for slots, cpus, rest in (
     (1, 4, "strict=1"), (5, 3, "strict=1"), (40, 4, "strict=1"),
     (64, 8, "threads=12"), (70, 3, ""), (90, 2, "threads=4"),
     (100, 4, "threads=4"), (128, 4, "dmap=1"), (300, 8, "threads=8"),
-    (300, 2, ""), (1024, 4, "threads=6 ops=400"), (2, 3, "dmap=1"),
+    (300, 2, ""), (200, 6, "threads=6"), (1024, 4, "threads=6 ops=400"), (2, 3, "dmap=1"),
     (4, 4, "far=1"), (100, 4, "far=1 threads=6"))]
 LOADS = ([("sf_buf", words) for words in SF_BUF] +
          [("sleepq", f"cpus={n} ops=150") for n in (2, 4, 8)] +
@@ -41,7 +41,7 @@ BUGS = {
     "late-accessed": "the accessed bit is set after the TLB is filled",
     "lost-ipi": "every 8th interrupt between CPUs is lost",
 }
-BUG_SEEDS = 60
+BUG_SEEDS = 300
 
 HELGRIND = ["valgrind", "-q", "--tool=helgrind", "--error-exitcode=66"]
 

@@ -77,6 +77,26 @@ invlpg(vm_offset_t va)
 	port_invlpg(va);
 }
 
+/* Of the processor that the firmware's tables describe: number 0. */
+struct cpuid_regs {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid_regs
+cpuid(uint32_t leaf)
+{
+	(void)leaf;
+	return ((struct cpuid_regs){0});
+}
+
+static inline uint64_t
+div64(uint64_t x, uint32_t divisor, uint32_t *rem)
+{
+	if (rem != NULL)
+		*rem = (uint32_t)(x % divisor);
+	return (x / divisor);
+}
+
 /* An offset is always spelled offsetof(struct cpu, member): this takes it apart.
  * Between finding the CPU and using its word there is no step, hence no
  * migration, as in one instruction. */
