@@ -7,8 +7,6 @@
  * The last tests give the judge operations that are wrong, which it must find.
  */
 #include "kernel/errno.h"
-#include "kernel/smp.h"
-#include "kernel/option.h"
 #include "kernel/sleepq.h"
 #include "kernel/thread.h"
 #include "mm/kva.h"
@@ -331,32 +329,6 @@ end_disk(void)
 TEST(fault, a_memory_disk_is_made_or_not)
 {
 	expect_good(&(struct operation){make_disk, end_disk, false}, 32);
-}
-
-/*
- * What such a CPU has taken stays taken, as smp_late_pages() says; a later
- * attempt has it come up.
- */
-TEST(fault, a_cpu_that_comes_late_is_started_or_named)
-{
-	unsigned n = 0, before = cpu_count();
-	bool met = true;
-
-	if (!option_present("cpus.late"))
-		SKIP("only with the option cpus.late");
-	while (met && n < MOST && !test_failed()) {
-		unsigned cpu;
-
-		fault_alloc_arm(++n);
-		cpu = smp_start_late();
-		met = fault_alloc_disarm();
-		if ((cpu != 0) == met)
-			test_fail(__FILE__, __LINE__,
-			    "allocation %u: CPU %u is half started", n, cpu);
-		CHECK_EQ(cpu_count(), before + (cpu != 0));
-	}
-	test_note("fault: %u allocations failed, one in each attempt", n - 1);
-	CHECK(n - 1 >= 5);
 }
 
 /* --- the judge is judged --- */
