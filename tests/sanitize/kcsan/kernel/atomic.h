@@ -1,7 +1,7 @@
 /*
- * kernel/atomic.h for tests/sanitize/kcsan.h: a relaxed load that may be folded
- * into an instruction is a plain one to the compiler, and so to what watches;
- * here it is a relaxed one to both.
+ * kernel/atomic.h for tests/sanitize/kcsan.h: relaxed accesses that may be
+ * folded into an instruction are plain ones to the compiler, and so to what
+ * watches; here they are relaxed ones to both.
  */
 #ifndef TESTS_SANITIZE_KCSAN_KERNEL_ATOMIC_H
 #define TESTS_SANITIZE_KCSAN_KERNEL_ATOMIC_H
@@ -10,5 +10,7 @@
 
 #undef load_folded
 #define load_folded(p) load_relaxed(p)
+#undef store_folded
+#define store_folded(p, v) store_relaxed(p, v)
 
 #endif
