@@ -197,7 +197,10 @@ tlb_cpu_busy(void)
 	struct cpu *c = curcpu();
 
 	c->tlb_idle = false;
-	catch_up(c); /* what is done already stays done: see tlb_done() */
+	/* A round that was over stays over for who asks tlb_done(): all but one
+	 * that begins and ends before the set has this CPU; it looks as if it
+	 * went on until the second of these. */
+	catch_up(c);
 	cpumask_add(&busy, c->id);
 	atomic_fetch_add(&nbusy, 1);
 	catch_up(c);

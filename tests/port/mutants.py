@@ -42,8 +42,7 @@ MUTANTS = {
         "	atomic_fetch_add(&nbusy, 1);\n"),
     "no-catch-up-before-busy": (
         "mm/tlb.c",
-        "	catch_up(c); /* what is done already stays done: see tlb_done() "
-        "*/\n", ""),
+        "	catch_up(c);\n	cpumask_add(", "	cpumask_add("),
     "low-half-first": (
         "mm/pmap.h",
         "	store_relaxed((volatile _Atomic uint8_t *)pte + sizeof(half),\n"
