@@ -79,7 +79,8 @@ thread_alloc(const char *name)
 	};
 	strlcpy(td->name, name, sizeof(td->name));
 	spin_lock(&threads_lock);
-	td->tid = ++last_tid;
+	last_tid += last_tid == UINT32_MAX ? 2 : 1; /* 0 is of those joined */
+	td->tid = last_tid;
 	*all_end = td;
 	all_end = &td->all_next;
 	spin_unlock(&threads_lock);

@@ -28,8 +28,10 @@ headers() {
     find boot kernel mm sf_buf tests -name '*.h'
 }
 
+# Those of the variants and of the host builds, too.
 format() {
-    clang-format --dry-run -Werror $(headers) "$@"
+    clang-format --dry-run -Werror $(find boot kernel mm sf_buf tests scripts \
+        -name '*.[ch]')
 }
 
 # Each header compiles alone.
@@ -73,7 +75,7 @@ tidy_all() {
 }
 
 check layering scripts/check_reading.py
-check format format "$@"
+check format format
 check headers alone
 check 'sf_buf seam' seam
 check cppcheck cppcheck_all "$@"
