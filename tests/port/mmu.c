@@ -123,7 +123,8 @@ walk_wrongly(pt_entry_t *pte, struct tlb_entry *e)
 	if ((seen & PG_V) == 0)
 		return (false);
 	cache(e, seen);
-	exec_pause_cpu();
+	for (unsigned i = 0; i < 8; i++)
+		exec_pause_cpu();
 	if ((__atomic_load_n(pte, __ATOMIC_RELAXED) & PG_V) != 0)
 		__atomic_fetch_or((volatile uint32_t *)pte, (uint32_t)PG_A,
 		    __ATOMIC_RELAXED);

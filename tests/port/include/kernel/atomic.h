@@ -40,29 +40,34 @@
 		port_hb_before(p, order);                 \
 		atomic_store_explicit(p, stored_, order); \
 	})
-#define PORT_LOCKED(p, op)                               \
-	({                                               \
-		port_step(__func__);                     \
-		port_hb_before(p, memory_order_seq_cst); \
-		__typeof__(op) locked_ = (op);           \
-		port_hb_after(p, memory_order_seq_cst);  \
-		locked_;                                 \
+#define PORT_LOCKED(p, order, op)              \
+	({                                     \
+		port_step(__func__);           \
+		port_hb_before(p, order);      \
+		__typeof__(op) locked_ = (op); \
+		port_hb_after(p, order);       \
+		locked_;                       \
 	})
 
 #define atomic_load(p) PORT_LOAD(p, memory_order_seq_cst)
 #define atomic_store(p, v) PORT_STORE(p, v, memory_order_seq_cst)
-#define atomic_exchange(p, v) \
-	PORT_LOCKED(p, atomic_exchange_explicit(p, v, memory_order_seq_cst))
-#define atomic_fetch_add(p, v) \
-	PORT_LOCKED(p, atomic_fetch_add_explicit(p, v, memory_order_seq_cst))
-#define atomic_fetch_sub(p, v) \
-	PORT_LOCKED(p, atomic_fetch_sub_explicit(p, v, memory_order_seq_cst))
-#define atomic_fetch_or(p, v) \
-	PORT_LOCKED(p, atomic_fetch_or_explicit(p, v, memory_order_seq_cst))
-#define atomic_fetch_and(p, v) \
-	PORT_LOCKED(p, atomic_fetch_and_explicit(p, v, memory_order_seq_cst))
+#define atomic_exchange(p, v)                \
+	PORT_LOCKED(p, memory_order_seq_cst, \
+	    atomic_exchange_explicit(p, v, memory_order_seq_cst))
+#define atomic_fetch_add(p, v)               \
+	PORT_LOCKED(p, memory_order_seq_cst, \
+	    atomic_fetch_add_explicit(p, v, memory_order_seq_cst))
+#define atomic_fetch_sub(p, v)               \
+	PORT_LOCKED(p, memory_order_seq_cst, \
+	    atomic_fetch_sub_explicit(p, v, memory_order_seq_cst))
+#define atomic_fetch_or(p, v)                \
+	PORT_LOCKED(p, memory_order_seq_cst, \
+	    atomic_fetch_or_explicit(p, v, memory_order_seq_cst))
+#define atomic_fetch_and(p, v)               \
+	PORT_LOCKED(p, memory_order_seq_cst, \
+	    atomic_fetch_and_explicit(p, v, memory_order_seq_cst))
 #define atomic_compare_exchange_strong_explicit(p, from, to, done, failed)     \
-	PORT_LOCKED(p, ({                                                      \
+	PORT_LOCKED(p, done, ({                                                \
 		PORT_VALUE(p) to_ = (to);                                      \
 		__atomic_compare_exchange(p, from, &to_, false, done, failed); \
 	}))
