@@ -317,3 +317,24 @@ WINDOW_TEST(sf_private, an_interrupt_may_map_in_the_middle_of_a_mapping)
 	timeout_cancel(&again);
 	sched_unpin();
 }
+
+TEST(sf_private, a_page_of_the_direct_map_needs_no_private_buffer)
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_DIRECT | VM_ALLOC_WIRED);
+	bool was = sf_buf_set_dmap(true);
+	struct sf_buf *sf;
+	bool direct;
+
+	CHECK(m != NULL);
+	sched_pin();
+	sf = sf_buf_alloc(m, SFB_CPUPRIVATE);
+	direct = sf_buf_is_direct(sf);
+	CHECK(sf_buf_page(sf) == m);
+	sf_buf_free(sf);
+	sched_unpin();
+	sf_buf_set_dmap(was);
+	vm_page_unwire(m);
+	vm_page_free(m);
+	if (!kit_stats().strict)
+		CHECK(direct);
+}

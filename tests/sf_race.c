@@ -221,6 +221,43 @@ RACE_TEST(who_leaves_passes_on_the_idle_buffer_that_it_had_found)
 	finish(one);
 }
 
+/*
+ * The buffer was used, and taken away from its page, but not flushed for: the
+ * next sweep has to see to that.
+ *
+ * Kills: a sweep that takes a clear A for clean, whatever the round.
+ */
+RACE_TEST(a_buffer_that_a_waiter_gives_back_is_swept_before_its_next_use)
+{
+	uint32_t n = kit_stats().nsfbufs;
+	struct waiter *two;
+	struct sf_buf *sf;
+
+	if (kit_stats().strict)
+		SKIP("strict mode keeps no mapping");
+	if (n < 100 || n > 600)
+		SKIP("a window of %u buffers", n);
+	if (!full_window(2))
+		return;
+	sf = kit_any();
+	kit_word(sf)[1] = 1;
+	two = start_waiter(0, curcpu_id(), 2, SFB_CATCH, NULL);
+	kit_unmap(sf);
+	tdsignal(two->td, SIGINT);
+	WAIT_UNTIL(has_returned(two));
+	CHECK(!two->got);
+	kit_unmap_all();
+	for (unsigned i = 0; i < n; i++) {
+		struct vm_page *m = kit_tagged_page();
+
+		CHECK(m != NULL);
+		sf = sf_buf_alloc(m, SFB_DEFAULT);
+		if (*kit_word(sf) != vm_page_pfn(m))
+			test_fail(__FILE__, __LINE__, "a stale page");
+		sf_buf_free(sf);
+	}
+}
+
 static struct vm_page *mapped;
 static unsigned mapped_refs;
 

@@ -254,6 +254,8 @@ WINDOW_TEST(sf_buf, who_loses_the_race_for_a_page_gets_the_winners_buffer)
 	CHECK(kit_map(kit_tagged_page(), SFB_NOWAIT) == NULL);
 }
 
+/* --- reports, each in a row of its own --- */
+
 /*
  * What a report says of addresses at which no page ever was: the row [explain]
  * expects the words.
@@ -267,4 +269,13 @@ TEST(selftest, addresses_of_no_buffer_are_explained)
 	sf_buf_explain_fault(WINDOW_BASE - 1);
 	sf_buf_explain_fault(WINDOW_BASE +
 	    (kit_stats().nsfbufs - 1) * PAGE_SIZE);
+}
+
+TEST(selftest, pages_are_mapped_with_interrupts_disabled)
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_WIRED);
+	struct sf_buf *sf;
+
+	(void)intr_disable();
+	(void)sf_buf_alloc_n(&m, &sf, 1, SFB_DEFAULT);
 }

@@ -176,12 +176,15 @@ class Exclusion:
         self.files = section["files"].split("\n")
         self.kinds = {kind: re.compile(section[kind])
                       for kind in ("lines", "branches") if kind in section}
+        self.after = re.compile(section.get("after", ""))
         self.used = 0
 
-    def covers(self, kind, path, text):
+    def covers(self, kind, path, text, before=""):
+        """Is a line excluded?  `before` is the text of the one before it."""
         pattern = self.kinds.get(kind)
         hit = (pattern is not None and matches(path, self.files)
-               and pattern.search(text) is not None)
+               and pattern.search(text) is not None
+               and self.after.search(before) is not None)
         self.used += hit
         return hit
 
@@ -232,7 +235,7 @@ def judge_file(entry, exclusions):
     missed, untaken = [], []
 
     def excluded(kind, number):
-        return any([e.covers(kind, path, text[number - 1])
+        return any([e.covers(kind, path, text[number - 1], text[number - 2])
                     for e in exclusions])
 
     for line in entry["lines"]:
