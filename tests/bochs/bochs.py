@@ -182,9 +182,10 @@ class Machine:
         with open(os.path.join(self.directory, "screen.log"), "ab") as log:
             for number in self._terminals:
                 os.set_blocking(number, False)
-                with contextlib.suppress(BlockingIOError):
-                    while True:
-                        log.write(os.read(number, 65536))
+                # Nothing, or an error, when Bochs has ended.
+                with contextlib.suppress(OSError):
+                    while chunk := os.read(number, 65536):
+                        log.write(chunk)
         if len(self._terminals) == 1:
             self._open_screen()
 
