@@ -4,6 +4,7 @@
 #include "tests/explore/kit.h"
 #include "kernel/copy.h"
 #include "kernel/cpu.h"
+#include "kernel/sleepq.h"
 #include "sf_buf/sf_window.h"
 #include "tests/explore/engine.h"
 
@@ -12,6 +13,7 @@ static struct {
 	struct crew crew;
 	void (*fn)(unsigned self);
 	_Atomic bool go;
+	_Atomic unsigned working;
 	uint32_t random[EXPLORE_THREADS];
 } turn;
 
@@ -39,6 +41,10 @@ run_member(void *arg)
 
 	WAIT_UNTIL(load_acquire(&turn.go));
 	turn.fn(self);
+	/* Others may signal it until all have done their work. */
+	atomic_fetch_sub(&turn.working, 1);
+	while (atomic_load(&turn.working) != 0)
+		pause_sleep("turn", 20 * USEC);
 }
 
 void
@@ -46,6 +52,7 @@ explore_threads(unsigned n, void (*fn)(unsigned self))
 {
 	turn.fn = fn;
 	store_relaxed(&turn.go, false);
+	store_relaxed(&turn.working, n);
 	for (unsigned i = 0; i < n; i++) {
 		turn.random[i] =
 		    (turn.seed * EXPLORE_THREADS + i) * 2654435769u;

@@ -232,6 +232,15 @@ pmap_grow(vm_offset_t va, size_t npages)
 	return (va >= KVA_BASE || va == WINDOW_BASE);
 }
 
+/* Asked of the arena only, in which nothing is mapped here. */
+bool
+pmap_kextract(vm_offset_t va, vm_paddr_t *pa)
+{
+	ASSERT(va >= KVA_BASE && va < KVA_END, "%#zx is not of the arena", va);
+	*pa = 0;
+	return (false);
+}
+
 uint64_t
 pmap_make_pte(vm_paddr_t pa, enum vm_prot prot)
 {

@@ -5,6 +5,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
+#include "kernel/sleepq.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
 #include "kernel/timeout.h"
@@ -144,12 +145,18 @@ struct member {
 	void (*fn)(unsigned i);
 };
 
+static _Atomic unsigned nworking;
+
+/* None ends before all have done their work: others may send it signals. */
 static void
 member_main(void *arg)
 {
 	const struct member *m = arg;
 
 	m->fn(m->i);
+	atomic_fetch_sub(&nworking, 1);
+	while (atomic_load(&nworking) != 0)
+		pause_sleep("team", 20000);
 }
 
 /* Uses a CPU and asks for nothing: only an interrupt reaches that CPU. */
@@ -173,6 +180,7 @@ stress_team(unsigned n, void (*fn)(unsigned i))
 	computes = thread_create_on(cpu_count() - 1, "computes", compute,
 	    (void *)&done);
 	ASSERT(n < PORT_THREADS && computes != NULL, "a team of %u", n);
+	store_relaxed(&nworking, n);
 	for (unsigned i = 0; i < n; i++) {
 		members[i] = (struct member){.i = i, .fn = fn};
 		td[i] = thread_create("works", member_main, &members[i]);
