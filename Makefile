@@ -44,6 +44,8 @@ endif
 include tests/variants/$(VARIANT).mk
 endif
 CFLAGS += $(VARIANT_CFLAGS)
+# Other flags make other objects.
+RULES := Makefile $(if $(VARIANT),tests/variants/$(VARIANT).mk)
 LDFLAGS := -m elf_i386 -static --build-id=none --fatal-warnings \
 	-z max-page-size=4096 $(VARIANT_LDFLAGS) -T linker.ld
 
@@ -86,19 +88,19 @@ $(O)/sf_buf/%.o $(O)/kernel/spinlock.o $(O)/tests/bench/engines/%.o: \
 $(O)/sf_buf/sf_%.o $(O)/mm/tlb.o $(O)/engine/%.o $(O)/tests/bench/%.o: \
     CFLAGS += -fno-stack-protector
 
-$(O)/%.o: %.c Makefile
+$(O)/%.o: %.c $(RULES)
 	@mkdir -p $(@D)
 	@echo "CC    $<"
 	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(O)/%.S.o: %.S Makefile
+$(O)/%.S.o: %.S $(RULES)
 	@mkdir -p $(@D)
 	@echo "AS    $<"
 	@$(CC) $(ASFLAGS) -MMD -MP -c $< -o $@
 
 define engine_rules
 $(O)/engine/$(1)/%.o: CFLAGS += -momit-leaf-frame-pointer
-$(O)/engine/$(1)/%.o: %.c Makefile
+$(O)/engine/$(1)/%.o: %.c $(RULES)
 	@mkdir -p $$(@D)
 	@echo "CC    $$< ($(1))"
 	@$$(CC) -Itests/bench/engines/$(1) $$(CFLAGS) -MMD -MP -c $$< -o $$@
@@ -147,7 +149,7 @@ compile_commands.json: Makefile
 TOOLS := run iso check debug model host fuzz analysis coverage bochs
 tools-build:
 	@CC='$(CC)' scripts/setup.sh ensure build $(if $(IS_CLANG),clang) \
-	    $(if $(filter test,$(MAKECMDGOALS)),run iso check)
+	    $(if $(filter test,$(MAKECMDGOALS)),run iso check host)
 .PHONY: $(TOOLS:%=tools-%)
 $(TOOLS:%=tools-%): tools-%: tools-build
 	@scripts/setup.sh ensure $*
@@ -195,7 +197,7 @@ TEST_ARGS = $(if $(TEST),--test=$(call q,$(TEST))) \
 	$(if $(MODE),--mode=$(call q,$(MODE))) \
 	$(if $(APPEND),--append=$(call q,$(APPEND)))
 # Only a run of everything checks the sources and the tools, too.
-WHOLE = $(if $(strip $(TEST_ARGS)),,check test-host)
+WHOLE = $(if $(strip $(TEST_ARGS)),,check test-host host-test fuzz-corpus)
 IMAGES = $(KERNEL) $(B)/ephemera-nomagic.elf $(B)/ephemera-earlytrap.elf \
 	$(B)/test.iso
 
@@ -267,7 +269,7 @@ prove: all tools-run
 	@tests/prove.py $(if $(PART),--part $(call q,$(PART))) \
 	    $(if $(FRESH),--fresh)
 
-include $(sort $(wildcard tests/*/*.mk scripts/*.mk))
+include $(sort $(filter-out tests/variants/%,$(wildcard tests/*/*.mk)))
 
 # ------------------------------------------------------------------------- rest
 

@@ -7,11 +7,5 @@ $(SANITIZERS): all tools-run
 	@$(MAKE) VARIANT=$@ build/$@/ephemera.elf
 	@tests/sanitize/sanitize.py $@
 
-# Other flags, another kernel.
-ifneq ($(VARIANT),)
-$(OBJECTS) $(foreach engine,$(ENGINES), \
-    $(PER_ENGINE:%.c=$(O)/engine/$(engine)/%.o)): tests/variants/$(VARIANT).mk
-endif
-
 # |make sanitize  all tests with checks for undefined behaviour, bad addresses
 # |                 and data races; or one: make ubsan, make kasan, make kcsan
