@@ -145,6 +145,20 @@ give_up(struct sf_buf *sf)
 		sf_wait_idle_locked(sf);
 }
 
+/*
+ * A marked slot is the request's, unless someone who waits before it wants it:
+ * who freed it is still on the way.  A run has reserved its slots, so if one
+ * went to a request behind it, each could wait for what the other has.
+ */
+static void
+collect_unless_wanted(struct request *r, struct sf_buf *sf)
+{
+	if (is_wanted_before(r, sf))
+		give_up(sf);
+	else
+		collect(r, sf);
+}
+
 static void
 give_up_all(struct request *r)
 {
@@ -314,7 +328,7 @@ fulfil_pages(struct request *r)
 
 		while (r->ngot < missing && is_first(r) &&
 		    (sf = sf_idle_take_locked()) != NULL)
-			collect(r, sf);
+			collect_unless_wanted(r, sf);
 		while (r->ngot < missing && (sf = uncollect_behind(r)) != NULL)
 			collect(r, sf);
 		if (r->ngot < missing) {
@@ -366,10 +380,7 @@ fulfil_run(struct request *r)
 		if (!slot_mark(sf))
 			continue;
 		sf_idle_remove_locked(sf);
-		if (is_wanted_before(r, sf))
-			give_up(sf); /* who freed it is still on the way */
-		else
-			collect(r, sf);
+		collect_unless_wanted(r, sf);
 	}
 	r->want = r->n;
 	if (r->ngot < r->n)
