@@ -60,6 +60,12 @@ MUTANTS = {
     "hit-without-second-look": (
         "sf_buf/sys/sf_buf.h",
         "holders < 0 || load_folded(&m->sf) != sf", "holders < 0"),
+    "run-robbed": (
+        "sf_buf/sf_wait.c",
+        "(sf = sf_idle_take_locked()) != NULL)\n"
+        "			collect_unless_wanted(r, sf);\n",
+        "(sf = sf_idle_take_locked()) != NULL)\n"
+        "			collect(r, sf);\n"),
     "idle-set-left-late": (
         "mm/tlb.c",
         "	return (atomic_load(&nbusy) == 1 && gen % ASK_ALL != "
@@ -68,7 +74,8 @@ MUTANTS = {
 
 # What shows so seldom that only the load that shows it most is worth its time.
 RARE = {"clear-before-stamp": "cpus=6 slots=200 threads=6 ops=800",
-        "round-before-entry": "cpus=4 slots=100 threads=4"}
+        "round-before-entry": "cpus=4 slots=100 threads=4",
+        "run-robbed": "cpus=6 slots=5 threads=5 several=1 ops=1000"}
 
 # The same, for ThreadSanitizer to notice.
 RACES = {

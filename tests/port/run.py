@@ -26,6 +26,7 @@ SF_BUF = [f"cpus={cpus} slots={slots} {rest}" for slots, cpus, rest in (
     (64, 8, "threads=12"), (70, 3, ""), (90, 2, "threads=4"),
     (100, 4, "threads=4"), (128, 4, "dmap=1"), (300, 8, "threads=8"),
     (300, 2, ""), (200, 6, "threads=6"), (1024, 4, "threads=6 ops=400"), (2, 3, "dmap=1"),
+    (5, 6, "threads=5 several=1 ops=1000"), (4, 4, "several=1"),
     (4, 4, "far=1"), (100, 4, "far=1 threads=6"))]
 # Some of everything comes first, for what is too slow to come far.
 OTHERS = [("sleepq", "cpus=4 ops=150"), ("tlb", "cpus=4 ops=100"),

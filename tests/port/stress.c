@@ -53,6 +53,7 @@ static const struct {
     {"ops", &stress_config.ops, 1, UINT32_MAX, "operations of each"},
     {"strict", &stress_config.strict, 0, 1, "strict mode"},
     {"dmap", &stress_config.dmap, 0, 1, "direct pages use the direct map"},
+    {"several", &stress_config.several, 0, 1, "mostly several at once"},
     {"far", &stress_config.far, 0, 1, "half of the frames lie above 4 GiB"},
 };
 

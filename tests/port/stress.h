@@ -25,7 +25,7 @@ enum port_bug {
 struct stress_config {
 	uint64_t seed;
 	uint32_t cpus, slots, threads, ops;
-	uint32_t strict, dmap, far;
+	uint32_t strict, dmap, far, several;
 	enum port_bug bug;
 };
 extern struct stress_config stress_config;

@@ -266,7 +266,10 @@ work(unsigned self)
 			replace(&w);
 	store_release(&who[self], curthread);
 	for (unsigned i = 0; i < stress_config.ops; i++) {
-		ops[exec_random(nitems(ops))](&w);
+		if (stress_config.several && exec_random(8) != 0)
+			(exec_random(2) == 0 ? several : one_shared)(&w);
+		else
+			ops[exec_random(nitems(ops))](&w);
 		stress_progress();
 	}
 	for (unsigned i = 0; i < OWN; i++) {
