@@ -265,7 +265,7 @@ bench-docs:
 
 # Each part is a target of its own; tests/prove.cfg lists them.
 .PHONY: prove
-prove: all tools-run
+prove: all $(IMAGES) tools-run tools-iso
 	@tests/prove.py $(if $(PART),--part $(call q,$(PART))) \
 	    $(if $(FRESH),--fresh)
 

@@ -23,11 +23,11 @@ PORT_CFLAGS := -std=gnu11 -ffreestanding -g -O1 -fno-pie -fno-strict-aliasing -f
 # $(1): name; $(2): flags of all; $(3): flags of what is not PORT_HOST;
 # $(4): more sources, as PORT_HOST.
 define port_build
-$(PORT)/$(1)/%.o: %.c tests/port/port.mk
+$(PORT)/$(1)/%.o: %.c tests/port/port.mk | tools-host
 	@mkdir -p $$(@D)
 	@echo "CC    $$< ($(1))"
 	@$$(PORT_CC) $(2) $(PORT_CFLAGS) $$(PORT_$(1)_ONLY) -MMD -MP -c $$< -o $$@
-$(PORT)/$(1)/%.S.o: %.S tests/port/port.mk
+$(PORT)/$(1)/%.S.o: %.S tests/port/port.mk | tools-host
 	@mkdir -p $$(@D)
 	@$$(PORT_CC) $(2) -c $$< -o $$@
 $(PORT_KERNEL:%.c=$(PORT)/$(1)/%.o) $(PORT_MACHINE:%.c=$(PORT)/$(1)/%.o): \
