@@ -1,9 +1,10 @@
 /*
- * Explorations of the page allocator and of kernel addresses: nothing is given
- * out twice, nothing is lost.
+ * Explorations of the page allocator, of kernel addresses and of what maps them:
+ * nothing is given out twice, nothing is lost, no entry is half there.
  */
 #include "tests/explore/kit.h"
 #include "mm/kva.h"
+#include "mm/pmap.h"
 
 #define MOST 6
 
@@ -81,4 +82,49 @@ EXPLORE_TEST(explore_few, no_address_is_given_out_twice)
 	explore_threads(MAX(2, one_per_cpu(EXPLORE_THREADS)), take_addresses);
 	kva_get_stats(&after);
 	CHECK_EQ(after.free_bytes, before.free_bytes);
+}
+
+/* --- entries --- */
+
+/* Nobody uses the address, so the frames need not exist. */
+#define FRAME_LOW ((vm_paddr_t)0x12345000)
+#define FRAME_HIGH ((vm_paddr_t)0x9edcba000)
+
+static vm_offset_t entry_va;
+static _Atomic uint32_t nwriting;
+
+static void
+write_or_read_an_entry(unsigned self)
+{
+	const uint64_t low = pmap_make_pte(FRAME_LOW, VM_PROT_WRITE),
+		       high = pmap_make_pte(FRAME_HIGH, VM_PROT_WRITE);
+	pt_entry_t *pte = pmap_pte(entry_va);
+
+	if (self == 0) {
+		for (unsigned i = 0; i < 40; i++) {
+			pmap_kenter(entry_va,
+			    i % 2 != 0 ? FRAME_LOW : FRAME_HIGH, VM_PROT_WRITE);
+			YIELD_POINT();
+			pmap_kremove(entry_va);
+		}
+		store_release(&nwriting, 0);
+		return;
+	}
+	while (load_acquire(&nwriting) != 0) {
+		uint64_t e = pte_load(pte);
+
+		CHECK_MSG((e & PG_V) == 0 || e == low || e == high,
+		    "the entry is %#llx", e);
+		cpu_pause();
+	}
+}
+
+/* Kills: a new entry that is present before its high half is written. */
+EXPLORE_TEST(explore_few, a_new_entry_is_never_seen_half_written)
+{
+	entry_va = kva_alloc(PAGE_SIZE);
+	CHECK(entry_va != 0);
+	store_relaxed(&nwriting, 1);
+	explore_threads(2, write_or_read_an_entry);
+	kva_free(entry_va, PAGE_SIZE);
 }
