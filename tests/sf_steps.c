@@ -271,12 +271,3 @@ TEST(selftest, addresses_of_no_buffer_are_explained)
 	sf_buf_explain_fault(WINDOW_BASE +
 	    (kit_stats().nsfbufs - 1) * PAGE_SIZE);
 }
-
-TEST(selftest, pages_are_mapped_with_interrupts_disabled)
-{
-	struct vm_page *m = vm_page_alloc(VM_ALLOC_WIRED);
-	struct sf_buf *sf;
-
-	(void)intr_disable();
-	(void)sf_buf_alloc_n(&m, &sf, 1, SFB_DEFAULT);
-}
