@@ -10,6 +10,7 @@
  * its list.  Private windows have their oracle in sf_private.c.
  */
 #include <sys/sf_buf.h>
+#include "kernel/copy.h"
 #include "kernel/cpu.h"
 #include "kernel/option.h"
 #include "kernel/smp.h"
@@ -115,6 +116,32 @@ WINDOW_TEST(oracle, one_sweep_makes_every_cpu_forget_all_that_it_swept)
 	CHECK_EQ(kit_cost(CTR_sf_sweeps), 1);
 	CHECK(kit_cost(CTR_tlb_rounds) <= 1); /* 0: all others were idle */
 	kit_gang_run(check_swept, NULL);
+}
+
+static void
+check_unreachable(unsigned cpu, void *word)
+{
+	uint32_t got;
+
+	CHECK_MSG(copy_from_buffer(&got, word, sizeof(got)) == 0,
+	    "CPU %u reaches a page whose buffer is free", cpu);
+}
+
+WINDOW_TEST(oracle,
+    in_strict_mode_no_cpu_reaches_a_page_after_its_buffer_is_free)
+{
+	struct sf_buf *sf;
+	void *word;
+
+	if (!kit_stats().strict)
+		SKIP("needs sfbuf.strict=on");
+	if (prepare(KIT_MAX_GANG) == 0)
+		return;
+	sf = kit_map(page[0], SFB_DEFAULT);
+	word = (void *)sf_buf_kva(sf);
+	kit_gang_run(check_mapped, sf);
+	kit_unmap(sf);
+	kit_gang_run(check_unreachable, word);
 }
 
 /* Enough for buffers to change hands often. */
