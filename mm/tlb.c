@@ -185,7 +185,8 @@ tlb_cpu_idle(void)
 	struct cpu *c = curcpu();
 
 	ASSERT(!intr_enabled(), "tlb_cpu_idle: interrupts are enabled");
-	ASSERT(!c->tlb_idle, "tlb_cpu_idle: CPU %u is idle already", c->id);
+	ASSERT(cpumask_has(&busy, c->id),
+	    "tlb_cpu_idle: CPU %u is idle already", c->id);
 	c->tlb_idle = true;
 	cpumask_remove(&busy, c->id);
 	atomic_fetch_sub(&nbusy, 1);

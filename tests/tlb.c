@@ -459,3 +459,17 @@ TEST(tlb, requests_to_a_cpu_with_interrupts_disabled_wait_and_are_not_lost)
 		area_release();
 	}
 }
+
+/* CPU 1 serves no number from before the end to past it, as the first ones of a
+ * machine come to be: that before is more, and is not enough. */
+TEST(tlb, a_round_past_the_end_of_numbers_is_not_over_before_it_is_served)
+{
+	if (cpu_count() < 2)
+		SKIP("needs two CPUs");
+	CHECK(area_make(AT_ONCE));
+	while ((int32_t)number_of_a_round() < -AT_ONCE / 2)
+		;
+	stage = 0;
+	test_run_on_all(deaf_and_asker, NULL);
+	area_release();
+}

@@ -1,7 +1,8 @@
 /*
  * Explorations of shootdowns that cross, with CPUs that fall idle and wake.
  *
- * Kills: a CPU that joins those that are asked without catching up first.
+ * Kills: a CPU that joins those that are asked without catching up first; who
+ * is asked being read before the round has its number.
  */
 #include "tests/explore/kit.h"
 #include "kernel/copy.h"
@@ -101,9 +102,38 @@ remap_and_look(unsigned self)
 	}
 }
 
-EXPLORE_TEST(explore_few, cpus_that_idle_and_wake_see_what_was_mapped_last)
+#define NAPS 40
+
+static _Atomic unsigned naps;
+
+/* One CPU, the only one that is not idle, makes one change after another has
+ * seen what was mapped and fallen asleep: while it wakes, perhaps. */
+static void
+remap_or_sleep(unsigned self)
 {
-	unsigned members = MAX(2, one_per_cpu(EXPLORE_THREADS)), i;
+	for (unsigned i = 1; i <= NAPS && !test_failed(); i++) {
+		if (self == 0) {
+			SPIN_UNTIL(load_acquire(&naps) >= i);
+			for (unsigned turns = 0;
+			     turns < 500 && cpumask_has(tlb_busy_cpus(), 1);
+			     turns++)
+				cpu_pause();
+			remap(&place[0], explore_random(self));
+		} else {
+			look(&place[0]);
+			store_release(&naps, i);
+			pause_sleep("idle", 1 + explore_random(self) % 20000);
+			look(&place[0]);
+		}
+	}
+	store_release(&naps, NAPS); /* the other need not wait */
+}
+
+/* Threads that use the places. */
+static void
+explore_places(unsigned members, void (*fn)(unsigned self))
+{
+	unsigned i;
 
 	for (i = 0; i < ADDRESSES; i++) {
 		struct place *p = &place[i];
@@ -114,7 +144,7 @@ EXPLORE_TEST(explore_few, cpus_that_idle_and_wake_see_what_was_mapped_last)
 		ASSERT(p->va != 0 && p->page[0] != NULL && p->page[1] != NULL,
 		    "no memory for an exploration");
 	}
-	explore_threads(members, remap_and_look);
+	explore_threads(members, fn);
 	sched_pin();
 	for (i = 0; i < ADDRESSES; i++) {
 		(void)pmap_kremove(place[i].va);
@@ -122,4 +152,15 @@ EXPLORE_TEST(explore_few, cpus_that_idle_and_wake_see_what_was_mapped_last)
 		kva_free(place[i].va, PAGE_SIZE);
 	}
 	sched_unpin();
+}
+
+EXPLORE_TEST(explore_few, cpus_that_idle_and_wake_see_what_was_mapped_last)
+{
+	explore_places(MAX(2, one_per_cpu(EXPLORE_THREADS)), remap_and_look);
+}
+
+EXPLORE_TEST(explore_few, a_cpu_that_wakes_in_a_round_sees_what_is_mapped)
+{
+	store_relaxed(&naps, 0);
+	explore_places(2, remap_or_sleep);
 }
