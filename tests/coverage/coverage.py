@@ -120,7 +120,9 @@ def choose_rows(all_rows, args, section):
 
 def boot_rows(args, section):
     """Boot the rows; return their files of COM2, and which rows failed."""
-    all_rows = table.load(args.config)
+    all_rows = table.load(args.config, args.kernel)
+    own = table.load(os.path.join(HERE, "rows.cfg"), base=None)
+    all_rows.update(own)
     chosen = choose_rows(all_rows, args, section)
     run.check_setup(args, chosen)
     session = CountingSession(args, chosen, all_rows, find_qemu())
