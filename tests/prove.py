@@ -61,13 +61,17 @@ def tracked_files():
             if not os.path.relpath(folder, ROOT).startswith("build")]
 
 
-def fingerprint():
-    """Return a hash of all that a part could depend on."""
+def fingerprint(leave_out=()):
+    """Return a hash of all that a part could depend on.
+
+    leave_out: globs of further files that do not count.
+    """
     digest = hashlib.sha256()
     for name in sorted(tracked_files()):
         path = os.path.join(ROOT, name)
-        if any(fnmatch.fnmatch(name, glob) for glob in NOT_PROVEN) or \
-                not os.path.isfile(path):
+        ignored = any(fnmatch.fnmatch(name, glob)
+                      for glob in NOT_PROVEN + tuple(leave_out))
+        if ignored or not os.path.isfile(path):
             continue
         with open(path, "rb") as file:
             content = hashlib.sha256(file.read()).hexdigest()

@@ -85,7 +85,7 @@ PORT_RUN = tests/port/run.py --program $(PORT)/$(1)/stress
 PORT_SOURCES := $(PORT_KERNEL) $(PORT_MACHINE) $(PORT_HOST)
 
 .PHONY: host-stress host-asan host-parallel host-helgrind host-bugs \
-	host-mutants host-test
+	host-test
 HOST_SECONDS ?= 100
 host-stress: $(PORT)/tsan/stress | tools-host
 	@$(call PORT_RUN,tsan) --name host-tsan --seconds $(HOST_SECONDS)
@@ -106,13 +106,6 @@ host-helgrind: $(PORT)/helgrind/stress | tools-host
 host-bugs: $(PORT)/plain/stress | tools-host
 	@$(call PORT_RUN,plain) --name host-bugs --bugs
 
-host-mutants: $(PORT)/tsan/stress | tools-host
-	@tests/port/mutants.py --out $(PORT)/mutants \
-	    --compile '$(PORT_CC) -m64 $(PORT_CFLAGS)' \
-	    --race-compile '$(PORT_CC) -m64 -fsanitize=thread $(PORT_CFLAGS)' \
-	    --race-objects '$(PORT_tsan_OBJECTS)' \
-	    $(PORT_SOURCES) $(PORT_FIBERS) tests/port/fiber_none.c
-
 # What make test has time for.
 host-test: $(PORT)/plain/stress | tools-host
 	@$(call PORT_RUN,plain) --name host-test --seconds 10
@@ -122,4 +115,3 @@ host-test: $(PORT)/plain/stress | tools-host
 # |                 by ThreadSanitizer;  HOST_SECONDS=100
 # |make host-asan, host-parallel, host-helgrind  the same, otherwise watched
 # |make host-bugs  what is planted in its machine is noticed
-# |make host-mutants  what is planted in the kernel's files, too

@@ -12,6 +12,7 @@ is a sentence with the figures.
 
 import argparse
 import concurrent.futures
+import fnmatch
 import itertools
 import os
 import re
@@ -102,7 +103,7 @@ def run(command, timeout):
 def commands(args):
     """All runs there are: each load with each seed, endlessly."""
     loads = [(kind, words) for kind, words in LOADS
-             if args.load in (None, kind)]
+             if fnmatch.fnmatch(f"{kind} {words}", args.load)]
     for seed in itertools.count(args.seed):
         for kind, words in loads:
             command = [args.program, kind, f"seed={seed}"] + words.split()
@@ -162,7 +163,7 @@ def find_bugs(args, pool):
     """Plant each bug in turn."""
     missed = []
     tries = {}
-    args.load = "sf_buf"
+    args.load = "sf_buf *"
     for name, text in BUGS.items():
         tries[name] = find_bug(args, pool, name)
         if tries[name] is None:
@@ -189,7 +190,8 @@ def parse_args(argv):
                         help="begin no run after this (30)")
     parser.add_argument("--runs", type=int, help="at most so many")
     parser.add_argument("--seed", type=int, default=1, help="the first (1)")
-    parser.add_argument("--load", help="only this one")
+    parser.add_argument("--load", metavar="GLOB", default="*",
+                        help="only these, such as 'tlb *' or '* strict=1'")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(),
                         help="runs at once (one for each host CPU)")
     parser.add_argument("--timeout", type=float, default=300,
