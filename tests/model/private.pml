@@ -9,7 +9,7 @@
  * Threads of the owner CPU map pages for ever; between any two of their
  * steps another may run, which includes an interrupt handler that maps: that
  * is the same with fewer interleavings.  A buffer is freed by its thread or is
- * handed to another CPU, which frees it.  The other CPU also looks for pages in
+ * handed to another CPU, which frees it.  Other CPUs also look for pages in
  * these slots at any time.
  *
  * Abstractions, and why they lose nothing:
@@ -31,9 +31,10 @@
  * walk; page and entry stay fixed while it is held; nobody marks a held slot;
  * `state` counts the holders, and no slot is lost.
  *
- * @run usual -DNTHREADS=2 -DNSLOT=1 -DNPAGE=2 -DSTRICT=0
- * @run strict -DNTHREADS=2 -DNSLOT=1 -DNPAGE=3 -DSTRICT=1
- * @run slots -DNTHREADS=1 -DNSLOT=2 -DNPAGE=2 -DSTRICT=0
+ * @run usual -DNTHREADS=2 -DNOTHERS=2 -DNSLOT=1 -DNPAGE=2 -DSTRICT=0
+ * @run strict -DNTHREADS=2 -DNOTHERS=1 -DNSLOT=1 -DNPAGE=3 -DSTRICT=1
+ * @run slots -DNTHREADS=2 -DNOTHERS=1 -DNSLOT=2 -DNPAGE=2 -DSTRICT=0
+ * @run cpus -DNTHREADS=1 -DNOTHERS=2 -DNSLOT=2 -DNPAGE=2 -DSTRICT=1
  * @bug BUG_PAGE_BEFORE_MARK -DNTHREADS=2 -DNSLOT=1 -DNPAGE=2 -DSTRICT=0
  * @bug BUG_USE_AFTER_FREE -DNTHREADS=2 -DNSLOT=1 -DNPAGE=2 -DSTRICT=0
  * @bug BUG_INVLPG_BEFORE_TAKE -DNTHREADS=2 -DNSLOT=1 -DNPAGE=2 -DSTRICT=0
@@ -43,6 +44,9 @@
  */
 #ifndef NSLOT
 #define NSLOT 2
+#endif
+#ifndef NOTHERS
+#define NOTHERS 1
 #endif
 #ifndef NPAGE
 #define NPAGE 3			/* 1 to NPAGE; 0: none */
@@ -278,14 +282,19 @@ end:	do
 }
 
 init {
+	byte n;
+
 	atomic {
 		strict = STRICT;
-		run thread();
-		run thread();
-#if NTHREADS > 2
-		run thread();
-#endif
-		run other();
+		do
+		:: n < NTHREADS -> run thread(); n++
+		:: n >= NTHREADS -> break
+		od;
+		n = 0;
+		do
+		:: n < NOTHERS -> run other(); n++
+		:: n >= NOTHERS -> break
+		od;
 		run walker(0);
 #if NSLOT > 1
 		run walker(1)
