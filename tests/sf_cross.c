@@ -45,6 +45,11 @@ static struct {
 	struct timeout timeout;
 	uint32_t random;
 	struct holding kept;
+	struct {
+		_Atomic unsigned n;
+		_Atomic(struct vm_page *) page[MOST_AT_ONCE];
+		_Atomic(struct sf_buf *) sf[MOST_AT_ONCE];
+	} shown; /* what others may look at: as it was after a stroke */
 	_Atomic unsigned begun, strikes; /* equal: none is under way */
 	_Atomic bool ready, over;
 } scene;
@@ -132,6 +137,16 @@ check_mapping(struct sf_buf *sf)
 		test_fail(__FILE__, __LINE__, "a stale page is visited");
 }
 
+static void
+show(const struct holding *h)
+{
+	store_relaxed(&scene.shown.n, h->run ? 0 : h->n);
+	for (unsigned i = 0; i < h->n; i++) {
+		store_relaxed(&scene.shown.page[i], h->page[i]);
+		store_relaxed(&scene.shown.sf[i], h->sf[i]);
+	}
+}
+
 /* A page that both sides hold has one buffer, unless one has it in a run. */
 static void
 check_one_buffer(const struct holding *h)
@@ -139,13 +154,15 @@ check_one_buffer(const struct holding *h)
 	unsigned begun = atomic_load(&scene.begun);
 	bool two = false;
 
-	if (atomic_load(&scene.strikes) != begun || h->run || scene.kept.run)
+	if (atomic_load(&scene.strikes) != begun || h->run)
 		return;
 	for (unsigned i = 0; i < h->n; i++)
-		for (unsigned j = 0; j < scene.kept.n; j++)
-			two |= h->page[i] == scene.kept.page[j] &&
-			    h->sf[i] != scene.kept.sf[j];
-	if (two && atomic_load(&scene.begun) == begun)
+		for (unsigned j = 0; j < load_relaxed(&scene.shown.n); j++)
+			two |=
+			    h->page[i] == load_relaxed(&scene.shown.page[j]) &&
+			    h->sf[i] != load_relaxed(&scene.shown.sf[j]);
+	atomic_thread_fence(memory_order_acquire);
+	if (two && load_relaxed(&scene.begun) == begun)
 		test_fail(__FILE__, __LINE__, "one page has two buffers");
 }
 
@@ -194,6 +211,7 @@ strike(void *arg __unused)
 	else
 		map_some(&scene.kept, m, random >> 1, SFB_NOWAIT);
 	check_holding(&scene.kept, "the striker");
+	show(&scene.kept);
 	atomic_fetch_add(&scene.strikes, 1);
 	if (!atomic_load(&scene.over))
 		timeout_set(&scene.timeout,
@@ -239,6 +257,7 @@ run(void)
 	atomic_store(&scene.over, true);
 	(void)timeout_cancel(&scene.timeout);
 	unmap(&scene.kept);
+	show(&scene.kept);
 	CHECK(atomic_load(&scene.strikes) != 0);
 	CHECK_EQ(kit_stats().nsfbufsused, used);
 }
