@@ -411,8 +411,8 @@ def summarize(mutants, results):
     killed = len(mutants) - len(survivors)
     percent = 100 * killed / len(mutants)
     print(f"\nmutants: {killed} of {len(mutants)} killed "
-          f"({percent:.1f} percent), {len(survivors)} survive, "
-          f"{len(unexplained)} of them unexplained", flush=True)
+          f"({percent:.1f} percent), {len(survivors)} not, "
+          f"{len(unexplained)} of these unexplained", flush=True)
     return 0 if percent >= ENOUGH_PERCENT and not unexplained else 1
 
 
