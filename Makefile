@@ -206,7 +206,7 @@ test: all $(IMAGES) tools-run tools-iso $(WHOLE)
 	@tests/run.py --kernel $(KERNEL) $(TEST_ARGS)
 
 # Every machine; then one with each of the other builds.
-test-all: all $(IMAGES) tools-run tools-iso check test-host
+test-all: all $(IMAGES) tools-run tools-iso check test-host host-test fuzz-corpus
 	@$(MAKE) B=$(B)/debug DEBUG=1 WERROR=1 TEST='*' test
 	@$(MAKE) B=$(B)/clang CC=clang WERROR=1 TEST='*' test
 	@tests/run.py --kernel $(KERNEL) --set all $(TEST_ARGS)
