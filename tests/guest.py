@@ -5,6 +5,7 @@ import os
 import re
 import select
 import shlex
+import signal
 import subprocess
 import time
 
@@ -24,6 +25,26 @@ TAIL_BYTES = 64 * 1024
 IGNORED_OPTION = re.compile(r"^option: (.*): ignored$", re.MULTILINE)
 LAST_WORDS = re.compile(
     r"^(?:panic: |watchdog: |Ephemera cannot run here: )\S.*", re.MULTILINE)
+
+# The QEMUs of this program: their sessions are their own, no signal ends them.
+_running = set()
+
+
+def kill_all():
+    """End every guest of this program."""
+    for process in list(_running):
+        process.kill()
+
+
+def end_with_guests():
+    """Have Ctrl-C and SIGTERM end every guest, then this program, with 130."""
+    def end(_number, _frame):
+        kill_all()
+        print("interrupted", flush=True)
+        os._exit(130)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 @dataclasses.dataclass
@@ -114,6 +135,7 @@ class Guest:
             self._process = subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=errors, bufsize=0, start_new_session=True)
+            _running.add(self._process)
             try:
                 self._relay(log, run, start, timeout, answer_prompt,
                             watched_file)
@@ -121,6 +143,7 @@ class Guest:
             finally:
                 self._process.kill()
                 self._process.wait()
+                _running.discard(self._process)
                 self._process.stdin.close()
                 self._process.stdout.close()
         run.seconds = time.monotonic() - start

@@ -336,6 +336,7 @@ def run(args):
 
 def main(argv=None):
     args = parse_arguments(argv)
+    guest.end_with_guests()
     try:
         return run(args)
     except (qemu.SetupError, OSError) as error:

@@ -76,6 +76,8 @@ class Boot:
             self.problem = qemu.describe_exit(run.exit_code)
         elif report.errors or report.count(ktap.PASSED) != 1:
             self.problem = "its report is not complete"
+        elif self.n == 0 and self.allocations() == 0:
+            self.problem = "it does not say how many allocations it made"
 
     def allocations(self):
         match = BOOT_ALLOCATIONS.search(self.console)
@@ -170,6 +172,7 @@ def main():
     add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
         help="boots side by side (default: %(default)s)")
     args = parser.parse_args()
+    guest.end_with_guests()
     started = time.monotonic()
     try:
         qemu_path = qemu.find_qemu()

@@ -120,6 +120,7 @@ def main():
     add("--seconds", type=int, metavar="N",
         help="of virtual time, in the row [day]; usually 86,400")
     args = parser.parse_args()
+    guest.end_with_guests()
     try:
         qemu_path = qemu.find_qemu()
         if not os.path.isfile(args.kernel):
