@@ -7,6 +7,7 @@ import select
 import shlex
 import signal
 import subprocess
+import threading
 import time
 
 import ktap
@@ -28,10 +29,13 @@ LAST_WORDS = re.compile(
 
 # The QEMUs of this program: their sessions are their own, no signal ends them.
 _running = set()
+_starting = threading.Lock()
 
 
 def kill_all():
-    """End every guest of this program."""
+    """End every guest of this program, which starts no other: it ends, too."""
+    # Never released. With a limit, for this may be a signal during a start.
+    _starting.acquire(timeout=1)
     for process in list(_running):
         process.kill()
 
@@ -132,10 +136,12 @@ class Guest:
         with open(self.log, "wb", buffering=0) as log, \
                 open(self._path("qemu.stderr"), "ab") as errors:
             # A session of its own: Ctrl-C is for the runner to handle.
-            self._process = subprocess.Popen(
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=errors, bufsize=0, start_new_session=True)
-            _running.add(self._process)
+            with _starting:
+                self._process = subprocess.Popen(
+                    self.command, stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, stderr=errors, bufsize=0,
+                    start_new_session=True)
+                _running.add(self._process)
             try:
                 self._relay(log, run, start, timeout, answer_prompt,
                             watched_file)

@@ -52,6 +52,9 @@ NEWS_SECONDS = 30
 COMMAND_SECONDS = 900
 SHOWN_TESTS = 3
 
+# The commands that run.
+_commands = set()
+
 
 class Mutant:
     """A patch, and what its head says."""
@@ -97,22 +100,29 @@ class Command:
 
     def __init__(self, name, section):
         self.name = name
+        self.build = section["build"]
         self.run = section["run"].replace("\n", " ")
         self.killer = re.compile(section["killer"], re.MULTILINE)
 
     def kill(self, tree, log):
         """Return the names of what failed; empty if nothing did."""
         with open(log, "w+", encoding="utf-8", errors="replace") as file:
+            if subprocess.run(self.build, shell=True, cwd=tree, stdout=file,
+                              stderr=subprocess.STDOUT, check=False,
+                              stdin=subprocess.DEVNULL).returncode != 0:
+                raise SetupError(f"{self.name} does not build: see {log}")
             process = subprocess.Popen(
                 self.run, shell=True, cwd=tree, stdout=file,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                 start_new_session=True)
+            _commands.add(process)
             try:
                 process.wait(timeout=COMMAND_SECONDS)
             except subprocess.TimeoutExpired:
                 return [f"{self.name}.hangs"]
             finally:
-                _kill_group(process)
+                _end_group(process, signal.SIGKILL)
+                _commands.discard(process)
             if process.returncode == 0:
                 return []
             file.seek(0)
@@ -121,12 +131,19 @@ class Command:
                     for name in sorted(set(names))]
 
 
-def _kill_group(process):
+def _end_group(process, number):
     try:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, number)
     except ProcessLookupError:
         pass
     process.wait()
+
+
+def end_all():
+    """End what is being tried: commands end their own guests."""
+    for process in list(_commands):
+        _end_group(process, signal.SIGTERM)
+    guest.kill_all()
 
 
 class Machine:
@@ -229,8 +246,10 @@ class Hunt:
         self.out = args.out
         self.every = args.matrix
         if args.fresh:
-            shutil.rmtree(self.out, ignore_errors=True)
-        self.project = prove.fingerprint(leave_out=("tests/mutants/*",))
+            for mutant in mutants:
+                shutil.rmtree(os.path.join(self.out, mutant.name),
+                              ignore_errors=True)
+        self.project = prove.fingerprint(leave_out=("tests/mutants/*.patch",))
         self.results = {}
         self.waiting = queue.Queue()
         self.finished = queue.Queue()
@@ -473,10 +492,12 @@ def main(argv=None):
         check_rows(mutants, machines)
         hunt = Hunt(mutants, machines, args)
         hunt.run(max(1, args.jobs))
-    except (SetupError, OSError) as error:
+    except (SetupError, OSError, subprocess.CalledProcessError) as error:
+        end_all()
         print(f"mutants.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        end_all()
         print("interrupted; `make mutants` goes on from here")
         return 130
     write_matrix(os.path.join(args.out, "matrix.csv"), mutants, hunt.results)
