@@ -157,52 +157,59 @@ TEST(guards, stacks_windows_and_the_direct_map_are_data)
 	vm_page_free(m);
 }
 
-/* Pages behind a slot's that are mapped, of `n` slots from `slot` on. */
-static unsigned
-missing_holes(const struct sf_buf *slot, unsigned n, unsigned step,
-    const struct cpu *c)
+static bool
+is_mapped(vm_offset_t va, const struct cpu *c)
 {
-	unsigned missing = 0;
 	struct pmap_walk w;
 
-	for (unsigned i = 0; i < n; i += step) {
-		pmap_walk(c, slot[i].kva + PAGE_SIZE, &w);
-		missing += w.present;
-	}
+	pmap_walk(c, va, &w);
+	return (w.present);
+}
+
+/* Of `n` slots of the shared window, those with a page behind. */
+static unsigned
+missing_holes(const struct sf_buf *slot, unsigned n)
+{
+	unsigned missing = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		missing += is_mapped(slot[i].kva + PAGE_SIZE, NULL);
 	return (missing);
 }
 
-/* Pages of a private window that are mapped, and so are the ones behind. */
+/* Pages of this CPU's private window that are mapped, and so are the ones
+ * behind.  Every second slot is a hole itself. */
 static unsigned
-private_neighbours(const struct cpu *c)
+private_neighbours(void)
 {
+	const struct cpu *c = curcpu();
 	unsigned n = 0;
-	struct pmap_walk w;
 
-	for (unsigned i = 0; i + 1 < PRIVATE_WINDOW_PAGES; i++) {
-		pmap_walk(c, c->sf_private[i].kva, &w);
-		if (w.present)
-			n += missing_holes(&c->sf_private[i], 1, 1, c);
-	}
+	for (unsigned i = 0; i + 1 < PRIVATE_WINDOW_PAGES; i++)
+		n += is_mapped(c->sf_private[i].kva, c) &&
+		    is_mapped(c->sf_private[i + 1].kva, c);
 	return (n);
 }
 
-/* Private buffers of as many pages, most of them in a row. */
+/* Private buffers of as many pages, most of them in a row: without holes some
+ * would be neighbours, for a frame's number leads to its slot. */
 #define IN_A_ROW 16
 
 static void
-check_private_holes(void)
+check_private_holes(unsigned cpu, void *arg __unused)
 {
 	struct vm_page *page[IN_A_ROW];
 	struct sf_buf *sf[IN_A_ROW];
 	unsigned n;
 
+	if (cpu_by_id(cpu)->sf_private == NULL)
+		return;
 	for (n = 0; n < IN_A_ROW; n++) {
 		page[n] = vm_page_alloc(VM_ALLOC_WIRED);
 		CHECK(page[n] != NULL);
 		sf[n] = sf_buf_alloc(page[n], SFB_CPUPRIVATE);
 	}
-	CHECK_EQ(private_neighbours(curcpu()), 0);
+	CHECK_EQ(private_neighbours(), 0);
 	while (n-- > 0) {
 		sf_buf_free(sf[n]);
 		vm_page_unwire(page[n]);
@@ -215,7 +222,6 @@ TEST(guards, in_strict_mode_a_hole_stands_behind_each_slot)
 	struct sf_buf_stats st;
 	struct vm_page *m;
 	struct sf_buf *sf;
-	unsigned cpu;
 
 	sf_buf_get_stats(&st);
 	if (!st.strict)
@@ -226,21 +232,13 @@ TEST(guards, in_strict_mode_a_hole_stands_behind_each_slot)
 	/* One that is filled would be seen; nobody touches it. */
 	pmap_kenter(sf_buf_kva(sf) + PAGE_SIZE, VM_PAGE_TO_PHYS(m),
 	    VM_PROT_WRITE);
-	CHECK_EQ(missing_holes(sf, 1, 1, NULL), 1);
+	CHECK_EQ(missing_holes(sf, 1), 1);
 	(void)pmap_kremove(sf_buf_kva(sf) + PAGE_SIZE);
-	CHECK_EQ(missing_holes((struct sf_buf *)SF_BUFS_BASE, st.nsfbufs, 1,
-		     NULL),
-	    0);
+	CHECK_EQ(missing_holes((struct sf_buf *)SF_BUFS_BASE, st.nsfbufs), 0);
 	sf_buf_free(sf);
 	vm_page_unwire(m);
 	vm_page_free(m);
-	CPUMASK_FOREACH(cpu, cpu_online())
-		if (cpu_by_id(cpu)->sf_private != NULL)
-			CHECK_EQ(private_neighbours(cpu_by_id(cpu)), 0);
-	sched_pin();
-	if (curcpu()->sf_private != NULL)
-		check_private_holes();
-	sched_unpin();
+	test_run_on_all(check_private_holes, NULL);
 }
 
 TEST(guards, the_stack_guard_is_drawn_and_ends_a_text)

@@ -9,7 +9,6 @@
 #include "mm/kva.h"
 #include "mm/layout.h"
 #include "mm/pmap.h"
-#include "mm/pmap_tables.h"
 #include "mm/tlb.h"
 #include "mm/vm_page.h"
 #include "tests/test.h"
@@ -225,18 +224,6 @@ TEST(pmap, slot_0_is_empty_on_every_cpu)
 		pmap_walk(cpu_by_id(cpu), 0, &w);
 		CHECK_MSG(!w.present && w.levels == 1,
 		    "CPU %u has page tables for address 0", cpu);
-	}
-}
-
-/* No CPU uses these tables any more; should one that starts late have a bug, it
- * faults. */
-TEST(pmap, the_way_to_the_trampoline_is_gone)
-{
-	const struct pmap_tables *t = pmap_tables();
-
-	for (unsigned i = 0; i < PT_ENTRIES; i++) {
-		CHECK_EQ(t->start[i], 0);
-		CHECK_EQ(t->start_pt[i], 0);
 	}
 }
 
