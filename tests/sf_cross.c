@@ -39,7 +39,7 @@ static struct {
 	unsigned npages;
 	struct vm_page *page[KIT_MAX_FILL + MORE_PAGES];
 	/* Of the passes' CPU. */
-	struct vm_page *volatile mapping;
+	_Atomic(struct vm_page *) mapping;
 	/* Of the striker's. */
 	struct sf_buf *hand[FEW_BUFFERS]; /* see map_from_hand(); NULL */
 	struct timeout timeout;
@@ -137,9 +137,11 @@ check_mapping(struct sf_buf *sf)
 		test_fail(__FILE__, __LINE__, "a stale page is visited");
 }
 
+/* A look that sees any of it sees that a stroke has begun: the fences pair. */
 static void
 show(const struct holding *h)
 {
+	atomic_thread_fence(memory_order_release);
 	store_relaxed(&scene.shown.n, h->run ? 0 : h->n);
 	for (unsigned i = 0; i < h->n; i++) {
 		store_relaxed(&scene.shown.page[i], h->page[i]);
@@ -172,7 +174,7 @@ pass(uint32_t random)
 	struct vm_page *m = any_page(random >> 16);
 	struct holding h;
 
-	scene.mapping = m;
+	store_relaxed(&scene.mapping, m);
 	if (random % 64 == 1) {
 		(void)sf_buf_process_page(m, check_mapping);
 		return;
@@ -192,7 +194,7 @@ static void
 strike(void *arg __unused)
 {
 	uint32_t random = test_random(&scene.random);
-	struct vm_page *m = scene.mapping;
+	struct vm_page *m = load_relaxed(&scene.mapping);
 
 	if (!atomic_load(&scene.ready)) {
 		timeout_set(&scene.timeout, clock_now() + MSEC);
@@ -239,7 +241,7 @@ run(void)
 	uint32_t used = kit_stats().nsfbufsused, random = test_seed();
 	nsec_t until;
 
-	scene.mapping = scene.page[0];
+	store_relaxed(&scene.mapping, scene.page[0]);
 	scene.random = test_seed() + 1;
 	atomic_store(&scene.begun, 0);
 	atomic_store(&scene.strikes, 0);

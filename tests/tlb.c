@@ -460,8 +460,11 @@ TEST(tlb, requests_to_a_cpu_with_interrupts_disabled_wait_and_are_not_lost)
 	}
 }
 
-/* CPU 1 serves no number from before the end to past it, as the first ones of a
- * machine come to be: that before is more, and is not enough. */
+/*
+ * Requests whose numbers pass the end while CPU 1 serves none.  What it served
+ * last has a greater number than they have.  A machine's numbers pass the end
+ * once, soon after its start, so a row of its own runs this alone.
+ */
 TEST(tlb, a_round_past_the_end_of_numbers_is_not_over_before_it_is_served)
 {
 	if (cpu_count() < 2)
