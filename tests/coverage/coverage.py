@@ -231,12 +231,13 @@ def read_counts(args):
 
 
 def judge_file(entry, exclusions):
-    """Return a file's figures, and its lines and branches not reached."""
+    """Return a file's figures, and its lines: those not reached, those of which
+    a branch was not taken, and those reached though they are not counted."""
     path = entry["file"]
     with open(os.path.join(ROOT, path), encoding="utf-8") as file:
         text = file.read().split("\n")
     figures = Figures()
-    missed, untaken = [], []
+    missed, untaken, reached = [], [], []
 
     def excluded(kind, number):
         return any([e.covers(kind, path, text[number - 1], text[number - 2])
@@ -244,7 +245,11 @@ def judge_file(entry, exclusions):
 
     for line in entry["lines"]:
         number = line["line_number"]
-        if line["gcovr/noncode"] or excluded("lines", number):
+        if line["gcovr/noncode"]:
+            continue
+        if excluded("lines", number):
+            if line["count"] > 0:
+                reached.append(number)
             continue
         figures.lines += 1
         if line["count"] > 0:
@@ -259,7 +264,7 @@ def judge_file(entry, exclusions):
         figures.taken += taken
         if line["count"] > 0 and taken < len(branches):
             untaken.append(number)
-    return figures, missed, untaken
+    return figures, missed, untaken, reached
 
 
 def show(path, verb, numbers, source):
@@ -277,10 +282,11 @@ def judge(args, config):
     sums = {name: Figures() for name in groups}
     for entry in read_counts(args):
         path = entry["file"]
-        figures, missed, untaken = judge_file(entry, exclusions)
+        figures, missed, untaken, reached = judge_file(entry, exclusions)
         with open(os.path.join(ROOT, path), encoding="utf-8") as file:
             source = file.read().split("\n")
         show(path, "not reached", missed, source)
+        show(path, "reached, though it is left out", reached, source)
         if args.verbose:
             show(path, "a branch not taken", untaken, source)
         for name, section in groups.items():
