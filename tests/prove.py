@@ -27,6 +27,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SKIPPED = 77
 NEWS_SECONDS = 30
+GRACE_SECONDS = 10
 VERDICTS = {0: "passed", SKIPPED: "skipped"}
 # What no part reads: a change there proves nothing anew.
 NOT_PROVEN = ("docs/*", "README.md", "LICENSE")
@@ -171,7 +172,11 @@ class Proof:
     def stop(self):
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait()
+            try:
+                self.process.wait(timeout=GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
 
 
 def last_line(path):
@@ -186,8 +191,16 @@ def last_line(path):
     return lines[-1]
 
 
-def interrupt(_signal, _frame):
-    raise KeyboardInterrupt
+def interrupt_on_signals():
+    """Have SIGTERM raise KeyboardInterrupt, as SIGINT does: once."""
+    def interrupt(_number, _frame):
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        signal.signal(number, interrupt)
 
 
 def main(argv=None):
@@ -225,8 +238,7 @@ def main(argv=None):
               f"{error.strerror}; choose another place with --out",
               file=sys.stderr)
         return 2
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    interrupt_on_signals()
     proof = Proof(chosen, args.out, fingerprint(),
                   args.fresh or args.part != "*")
     status = 0

@@ -20,7 +20,6 @@ explained, 1 if not, 2 if nothing could be run, 130 if interrupted.
 
 import argparse
 import collections
-import configparser
 import csv
 import fnmatch
 import json
@@ -28,7 +27,6 @@ import os
 import queue
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -38,23 +36,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "scripts")]
 
-import guest  # noqa: E402
 import prove  # noqa: E402
-import rows as table  # noqa: E402
+import trial  # noqa: E402
 from qemu import QEMU, SetupError, find_qemu  # noqa: E402
 
-MACHINES = os.path.join(HERE, "machines.cfg")
-COMMANDS = os.path.join(HERE, "commands.cfg")
-ROWS = os.path.join(ROOT, "tests", "tests.cfg")
-KERNEL = os.path.join(ROOT, "build", "ephemera.elf")
 ENOUGH_PERCENT = 95
 NEWS_SECONDS = 30
-COMMAND_SECONDS = 900
 SHOWN_TESTS = 3
-
-# The commands that run.
-_commands = set()
-
 
 class Mutant:
     """A patch, and what its head says."""
@@ -95,148 +83,6 @@ def _field(head, name):
     return match[1] if match else ""
 
 
-class Command:
-    """A command of commands.cfg."""
-
-    def __init__(self, name, section):
-        self.name = name
-        self.build = section["build"]
-        self.run = section["run"].replace("\n", " ")
-        self.killer = re.compile(section["killer"], re.MULTILINE)
-
-    def kill(self, tree, log):
-        """Return the names of what failed; empty if nothing did."""
-        with open(log, "w+", encoding="utf-8", errors="replace") as file:
-            if subprocess.run(self.build, shell=True, cwd=tree, stdout=file,
-                              stderr=subprocess.STDOUT, check=False,
-                              stdin=subprocess.DEVNULL).returncode != 0:
-                raise SetupError(f"{self.name} does not build: see {log}")
-            process = subprocess.Popen(
-                self.run, shell=True, cwd=tree, stdout=file,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                start_new_session=True)
-            _commands.add(process)
-            try:
-                process.wait(timeout=COMMAND_SECONDS)
-            except subprocess.TimeoutExpired:
-                return [f"{self.name}.hangs"]
-            finally:
-                _end_group(process, signal.SIGKILL)
-                _commands.discard(process)
-            if process.returncode == 0:
-                return []
-            file.seek(0)
-            names = self.killer.findall(file.read()) or ["fails"]
-            return [name if "." in name else f"{self.name}.{name}"
-                    for name in sorted(set(names))]
-
-
-def _end_group(process, number):
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass
-    process.wait()
-
-
-def end_all():
-    """End what is being tried: commands end their own guests."""
-    for process in list(_commands):
-        _end_group(process, signal.SIGTERM)
-    guest.kill_all()
-
-
-class Machine:
-    """A row of tests.cfg or machines.cfg."""
-
-    def __init__(self, row, qemu_path):
-        self.name = row.name
-        self.row = row
-        self.qemu_path = qemu_path
-
-    def kill(self, tree, log):
-        """Return the names of what failed; empty if nothing did."""
-        runner = guest.RowRunner(
-            self.row, os.path.join(tree, "build", "ephemera.elf"),
-            self.qemu_path, os.path.dirname(log))
-        runner.run()
-        outcome = runner.outcome
-        if outcome.ok:
-            return []
-        names = [case.name for case in outcome.failed_cases]
-        if runner.report.running and runner.report.running not in names:
-            names.append(runner.report.running)
-        return names or ["the end: " + _short(outcome.reason)]
-
-
-def _short(reason):
-    return re.sub(r"\s+", " ", reason)[:70]
-
-
-def load_machines(qemu_path):
-    """Return machines and commands by name."""
-    rows = table.load(ROWS, KERNEL, qemu_path) | table.load(MACHINES)
-    config = configparser.ConfigParser(interpolation=None, delimiters=("=",))
-    with open(COMMANDS, encoding="utf-8") as file:
-        config.read_file(file)
-    machines = {name: Machine(row, qemu_path) for name, row in rows.items()}
-    return machines | {name: Command(name, config[name])
-                       for name in config.sections()}
-
-
-class Tree:
-    """A copy of the project, into which one patch at a time is put."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def prepare(self):
-        """Copy the project's files that differ from those there."""
-        wanted = set(prove.tracked_files())
-        for name in wanted:
-            _copy_if_other(os.path.join(ROOT, name),
-                           os.path.join(self.path, name))
-        for folder, _, names in os.walk(self.path):
-            inside = os.path.relpath(folder, self.path)
-            if inside.split(os.sep)[0] in ("build", ".git"):
-                continue
-            for name in names:
-                if os.path.normpath(os.path.join(inside, name)) not in wanted:
-                    os.unlink(os.path.join(folder, name))
-        # No repository of its own: the patches must not see the project's.
-        subprocess.run(["git", "init", "-q", self.path], check=True)
-
-    def make(self, log):
-        return subprocess.run(
-            ["make", "-s", "build/ephemera.elf"], cwd=self.path, stdout=log,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            check=False).returncode == 0
-
-    def apply(self, mutant, log):
-        return mutant.path is None or subprocess.run(
-            ["git", "apply", "--whitespace=nowarn", mutant.path],
-            cwd=self.path, stdout=log, stderr=subprocess.STDOUT,
-            check=False).returncode == 0
-
-    def restore(self, mutant):
-        for name in mutant.files():
-            shutil.copyfile(os.path.join(ROOT, name),
-                            os.path.join(self.path, name))
-
-
-def _copy_if_other(source, target):
-    if not os.path.isfile(source):
-        return
-    try:
-        with open(source, "rb") as a, open(target, "rb") as b:
-            if a.read() == b.read():
-                return
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-    shutil.copy2(source, target)
-    os.utime(target)
-
-
 class Hunt:
     """Tries the mutants, a thread for each host CPU."""
 
@@ -265,7 +111,7 @@ class Hunt:
                 record = json.load(file)
         except (OSError, ValueError):
             return None
-        same = record["of"] == [self.project, mutant.text, mutant.rows,
+        same = record.get("of") == [self.project, mutant.text, mutant.rows,
                                 self.every]
         return record["kills"] if same else None
 
@@ -320,7 +166,7 @@ class Hunt:
               f"{verdict_line(mutant, kills)}", flush=True)
 
     def work(self, job):
-        tree = Tree(os.path.join(self.out, f"tree-{job}"))
+        tree = trial.Tree(os.path.join(self.out, f"tree-{job}"))
         try:
             tree.prepare()
             while True:
@@ -344,10 +190,10 @@ class Hunt:
             self.busy[mutant.name] = "its build"
             try:
                 if not tree.apply(mutant, log):
-                    raise SetupError(f"{mutant.path} does not apply any more:"
+                    raise SetupError(f"{mutant.name} does not apply any more:"
                                      f" see {log_path}")
                 if not tree.make(log):
-                    raise SetupError(f"{mutant.path} does not build: "
+                    raise SetupError(f"{mutant.name} does not build: "
                                      f"see {log_path}")
                 for name in mutant.rows:
                     self.busy[mutant.name] = name
@@ -359,7 +205,9 @@ class Hunt:
             finally:
                 tree.restore(mutant)
                 del self.busy[mutant.name]
-        self.remember(mutant, kills)
+        # What is ended from outside has failed no test.
+        if not trial.ending.is_set():
+            self.remember(mutant, kills)
         return kills
 
     def remember(self, mutant, kills):
@@ -404,7 +252,7 @@ def print_matrix(mutants, results):
         part = mutant.name.partition("-")[0]
         if part not in parts:
             parts.append(part)
-        suites = {re.match(r"[\w -]+", test)[0]
+        suites = {re.match(r"[^.:]*", test)[0]
                   for tests in results.get(mutant.name, {}).values()
                   for test in tests}
         for suite in suites:
@@ -427,6 +275,10 @@ def summarize(mutants, results):
     for mutant in survivors:
         print(f"  {mutant.name}: {mutant.what}\n"
               f"    {mutant.excuse or 'NOT EXPLAINED'}")
+    for mutant in mutants:
+        if mutant.excuse and mutant not in survivors:
+            print(f"\n{mutant.name} was killed, though its patch says why it "
+                  "survives")
     killed = len(mutants) - len(survivors)
     percent = 100 * killed / len(mutants)
     print(f"\nmutants: {killed} of {len(mutants)} killed "
@@ -474,30 +326,25 @@ def check_rows(mutants, machines):
             raise SetupError(f"{mutant.path} has no line 'Rows:'")
 
 
-def interrupt(_signal, _frame):
-    raise KeyboardInterrupt
-
-
 def main(argv=None):
     args = parse_arguments(argv)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    prove.interrupt_on_signals()
     try:
         mutants = load_mutants(args.mutant)
         if args.list:
             for mutant in mutants:
                 print(f"{mutant.name}: {mutant.what}")
             return 0
-        machines = load_machines(find_qemu(QEMU))
+        machines = trial.load_machines(find_qemu(QEMU))
         check_rows(mutants, machines)
         hunt = Hunt(mutants, machines, args)
         hunt.run(max(1, args.jobs))
     except (SetupError, OSError, subprocess.CalledProcessError) as error:
-        end_all()
+        trial.end_all()
         print(f"mutants.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        end_all()
+        trial.end_all()
         print("interrupted; `make mutants` goes on from here")
         return 130
     write_matrix(os.path.join(args.out, "matrix.csv"), mutants, hunt.results)
